@@ -1,0 +1,20 @@
+//! `/v1/status`: the installation at a glance. Its counts are of all tenants together, like those of `/metrics`.
+
+use loket_core::store::{Backlog, Totals};
+
+use super::json;
+use crate::routes::Outcome;
+use crate::serve::Call;
+use crate::wire;
+
+pub(crate) async fn status(call: Call) -> Outcome {
+    let store = call.api.store();
+    let Backlog { pending, oldest, quarantined } = store.backlog().await?;
+    let Totals { deliveries, messages, cases } = store.totals().await?;
+    json(&wire::Status {
+        version: call.api.given.version,
+        store: store.kind(),
+        backlog: wire::Backlog { pending, oldest, quarantined },
+        totals: wire::Totals { deliveries, messages, cases },
+    })
+}
