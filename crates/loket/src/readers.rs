@@ -1,0 +1,12 @@
+//! The one list of readers, first come, first asked.
+
+use loket_core::reader::Readers;
+
+/// Every reader of this program.
+pub(crate) fn all() -> Readers {
+    Readers::new(vec![
+        Box::new(loket_channel_email::reader::EmailReader),
+        Box::new(loket_channel_webform::reader::FormReader),
+        Box::new(loket_channel_email::reader::TextReader),
+    ])
+}
