@@ -41,6 +41,10 @@ pub(crate) async fn engine(config: &Config, signals: &mut Signals) -> anyhow::Re
             () = signals.stop() => return Ok(None),
         }
     };
+    match store.weak_points().await {
+        Ok(weaknesses) => weaknesses.iter().for_each(|weakness| tracing::warn!("{weakness}")),
+        Err(error) => tracing::warn!("cannot see how the database is set up: {error}"),
+    }
     if store.kind() == "sqlite" {
         // The lock says that no other daemon is alive, so these are claims of one that is dead.
         let released = store.release_claims(None).await?;
