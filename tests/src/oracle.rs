@@ -13,6 +13,8 @@ struct Seen {
     id: String,
     case: Option<String>,
     relation: String,
+    /// How it came to be where it is, for the error.
+    why: String,
 }
 
 /// Compares what the API shows with what the mailbox held. Each mail was delivered once.
@@ -43,7 +45,15 @@ pub async fn check(loket: &mut Loket, mails: &[Mail]) -> Result<()> {
                 let [seen] = seen else { anyhow::bail!("{name} is there {} times", seen.len()) };
                 // A mail without a Message-ID cannot be referred to: its answer is a case of its own.
                 let own = to % 20 == 7;
-                ensure!(own || seen.case == case_of(*to), "{name} answers {} in {:?} and is in {:?}", mark(*to), case_of(*to), seen.case);
+                let other = messages.get(&mark(*to)).map(|seen| seen.iter().map(|seen| seen.why.as_str()).collect::<Vec<_>>());
+                ensure!(
+                    own || seen.case == case_of(*to),
+                    "{name} answers {} in {:?} and is in {:?}: {}; the other: {other:?}",
+                    mark(*to),
+                    case_of(*to),
+                    seen.case,
+                    seen.why
+                );
                 ensure!(seen.case.is_some(), "{name} ({}) is in no case", seen.id);
             }
             Kind::Malformed => {
@@ -91,6 +101,7 @@ async fn cases(loket: &mut Loket) -> Result<(usize, BTreeMap<String, Vec<Seen>>)
                 messages.entry(at).or_default().push(Seen {
                     id: message["id"].as_str().unwrap_or_default().to_owned(),
                     case: Some(number.clone()),
+                    why: format!("{} {} {}", message["id"], message["received_at"], message["link"]),
                     relation: message["link"]["relation"].as_str().unwrap_or_default().to_owned(),
                 });
             }

@@ -112,7 +112,7 @@ pub enum Relation {
 pub struct Link {
     /// How it stands to what was there.
     pub relation: Relation,
-    /// The rule that decided, in a word: `identity`, `content`, `reply`, `answered`, `case-number`, `none`.
+    /// The rule that decided, in a word: `identity`, `content`, `reply`, `answered`, `sibling`, `case-number`, `none`.
     pub rule: String,
     /// How sure that is, 0 to 1.
     pub score: f64,
@@ -175,7 +175,9 @@ pub struct Known {
     pub answered: Vec<KnownMessage>,
     /// Messages that answer it and came before it, oldest first.
     pub answers: Vec<KnownMessage>,
-    /// Cases that it answers or names, or that answer it.
+    /// Messages that answer the same message, one that has not come yet; oldest first.
+    pub siblings: Vec<KnownMessage>,
+    /// Cases that it answers or names, that answer it, or that its siblings are in.
     pub cases: Vec<KnownCase>,
     /// Cases whose numbers stand in its subject, in order.
     pub named: Vec<Uuid>,
@@ -231,12 +233,14 @@ pub fn decide(message: &Candidate, known: &Known) -> Decision {
         }
         related.get_or_insert((case.number, "reply", "answers a message of a case that its sender has no part in"));
     }
-    for answer in &known.answers {
-        let Some(case) = answer.case.and_then(|id| known.cases.iter().find(|case| case.id == id)) else { continue };
+    let answers = known.answers.iter().map(|answer| (answer, "answered", "a message of this case that came before answers it"));
+    let siblings =
+        known.siblings.iter().map(|sibling| (sibling, "sibling", "a message of this case answers the same one, which has not come"));
+    for (other, rule, why) in answers.chain(siblings) {
+        let Some(case) = other.case.and_then(|id| known.cases.iter().find(|case| case.id == id)) else { continue };
         if takes_part(message, case) {
-            evidence.push("a message of this case that came before answers it".into());
-            let link =
-                Link { relation: Relation::Answer, rule: "answered".into(), score: 1.0, evidence, of: Some(answer.id), related: None };
+            evidence.push(why.into());
+            let link = Link { relation: Relation::Answer, rule: rule.into(), score: 1.0, evidence, of: Some(other.id), related: None };
             return Decision { case: Some(case.id), link };
         }
     }

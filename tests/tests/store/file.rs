@@ -177,6 +177,17 @@ pub(crate) async fn an_answer_may_come_before_what_it_answers(place: Place) {
         assert_eq!(shop.case_of(&first).await, shop.case_of(&second).await);
         assert_eq!(shop.receive(answer("jan@bouw.example", &question, &unique("En nog."))).await.links[0].rule, "reply");
     }
+    // Two answers before it, and a third by a stranger.
+    let question = mail("jan@bouw.example", "Levertijd?", &unique("Wanneer komt het?"));
+    let first = shop.receive(answer("jan@bouw.example", &question, &unique("Ik wacht nog."))).await;
+    let second = shop.receive(answer("jan@bouw.example", &question, &unique("Nog altijd."))).await;
+    let stranger = shop.receive(answer("mallory@elders.example", &question, &unique("Ik ook."))).await;
+    let late = shop.receive(question).await;
+    assert_eq!((second.links[0].rule.as_str(), late.links[0].rule.as_str()), ("sibling", "answered"));
+    for same in [&second, &late] {
+        assert_eq!(shop.case_of(same).await, shop.case_of(&first).await);
+    }
+    assert_ne!(shop.case_of(&stranger).await, shop.case_of(&first).await);
     // A stranger who answers what is to come is not joined by it.
     let question = mail("jan@bouw.example", "Levertijd?", &unique("Wanneer komt het?"));
     let stranger = shop.receive(answer("mallory@elders.example", &question, &unique("Ik luister mee."))).await;

@@ -138,10 +138,15 @@ pub(super) fn put_away(folder: &Path, name: &OsStr, stamp: &Stamp, to: &Path) ->
     }
     fs::create_dir_all(to)?;
     let target = to.join(free_name(to, name));
-    match fs::rename(&from, &target) {
+    let moved = match fs::rename(&from, &target) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_away(&from, &target),
         moved => moved,
-    }?;
+    };
+    match moved {
+        // Another instance moved it away between the look and the move.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&from).is_err() => return Ok(()),
+        moved => moved?,
+    }
     // Somebody may have put a new file there under the same name just now: that one goes back and is read.
     let moved = fs::symlink_metadata(&target)?;
     if Stamp::of(&moved).size != stamp.size || Stamp::of(&moved).modified != stamp.modified {

@@ -38,7 +38,9 @@ impl Surroundings {
         let mut known = Self::default();
         let identities = drafts.iter().flat_map(|draft| draft.identity.iter().chain(&draft.answers)).copied().collect();
         known.by_identity = messages(tx, "m.identity_token", &identities, Timestamp::default()).await?;
-        let new = drafts.iter().filter_map(|draft| draft.identity).filter(|identity| !known.by_identity.contains_key(identity)).collect();
+        let awaited = drafts.iter().flat_map(|draft| draft.answers.iter().take(AWAITED)).copied();
+        let new = drafts.iter().filter_map(|draft| draft.identity).chain(awaited);
+        let new = new.filter(|identity| !known.by_identity.contains_key(identity)).collect();
         known.awaiting = awaiting(tx, &new).await?;
         for draft in drafts {
             known.content_tokens.extend(draft.content_of_customer(store).map(|token| (draft.id, token)));
@@ -146,13 +148,16 @@ impl Surroundings {
         let named: Vec<Uuid> =
             draft.named.iter().filter_map(|number| self.numbers.get(&(draft.reading.tenant.clone(), *number)).copied()).collect();
         let answers: Vec<KnownMessage> = draft.identity.and_then(|token| self.awaiting.get(&token)).cloned().unwrap_or_default();
-        let threads = answered.iter().chain(&answers).filter_map(|message| message.case);
+        let siblings: Vec<KnownMessage> =
+            self.awaited(draft).iter().filter_map(|token| self.awaiting.get(token)).flatten().cloned().collect();
+        let threads = answered.iter().chain(&answers).chain(&siblings).filter_map(|message| message.case);
         let cases: BTreeSet<Uuid> = threads.chain(named.iter().copied()).collect();
         Known {
             same_identity: draft.identity.as_ref().map(list).unwrap_or_default(),
             same_content: same_content.filter(in_window).cloned().collect(),
             answered,
             answers,
+            siblings,
             cases: cases.iter().filter_map(|id| self.cases.get(id)).cloned().collect(),
             named,
         }
