@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the real program, real servers on loopback, mail as messy as the world's.
 
 pub mod daemon;
+pub mod disk;
 pub mod dovecot;
 pub mod mails;
 pub mod oracle;

@@ -3,11 +3,11 @@
 //! The short form runs with every `script/test`; `script/faults` runs the long one.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use loket_tests::daemon::Loket;
+use loket_tests::disk::SmallDisk;
 use loket_tests::dovecot;
 use loket_tests::mails::{self, Mail};
 use loket_tests::oracle;
@@ -174,36 +174,11 @@ async fn a_store_that_is_away_at_start_is_waited_for() -> Result<()> {
     Ok(())
 }
 
-/// A file system of so many MB, gone when the test is.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn mount(megabytes: usize) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(folder.path()).status()?;
-        ensure!(mounted.success(), "a small file system cannot be mounted; this test runs as root");
-        Ok(Self(folder))
-    }
-
-    fn resize(&self, megabytes: usize) -> Result<()> {
-        let resized = Command::new("mount").args(["-o", &format!("remount,size={megabytes}m")]).arg(self.0.path()).status()?;
-        ensure!(resized.success(), "the small file system cannot be made larger");
-        Ok(())
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_and_loses_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let disk = Small::mount(16)?;
-    let mut loket = Loket::new(folder.path(), "loket", &sqlite(disk.0.path()), "[webform.contact]\nrate = 0\n")?;
+    let disk = SmallDisk::mount(16)?;
+    let mut loket = Loket::new(folder.path(), "loket", &sqlite(disk.path()), "[webform.contact]\nrate = 0\n")?;
     loket.start().await?;
     let mut random = Random::new(500);
     let (mut accepted, mut refused) = (0_u64, 0);

@@ -1,13 +1,13 @@
 //! The whole daemon behind a Postfix: killed, restarted, out of disk, out of memory nearly.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use loket_core::delivery::Tenant;
 use loket_core::store::{self, Page, StoreSettings};
 use loket_tests::daemon::{Loket, free_port};
+use loket_tests::disk::SmallDisk;
 use loket_tests::postfix::{Server, stuffed};
 use loket_tests::random::Random;
 use loket_tests::wait_for;
@@ -89,36 +89,11 @@ async fn a_daemon_killed_again_and_again_loses_and_doubles_nothing() -> Result<(
     Ok(())
 }
 
-/// A file system of so many MB, gone when the test is.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn mount(megabytes: usize) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(folder.path()).status()?;
-        ensure!(mounted.success(), "a small file system cannot be mounted; this test runs as root");
-        Ok(Self(folder))
-    }
-
-    fn resize(&self, megabytes: usize) -> Result<()> {
-        let resized = Command::new("mount").args(["-o", &format!("remount,size={megabytes}m")]).arg(self.0.path()).status()?;
-        ensure!(resized.success(), "the small file system cannot be made larger");
-        Ok(())
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_gives_452_and_the_mail_stays_with_its_server() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let disk = Small::mount(8)?;
-    let url = sqlite(disk.0.path());
+    let disk = SmallDisk::mount(8)?;
+    let url = sqlite(disk.path());
     let (mut loket, port) = loket(folder.path(), &url)?;
     loket.start().await?;
     let postfix = postfix(port)?;

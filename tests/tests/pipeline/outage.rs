@@ -1,6 +1,5 @@
 //! A store that is full, or goes away and comes back.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use loket_core::delivery::Delivery;
 use loket_core::intake::{AcceptError, IntakeLimits};
 use loket_core::pipeline::PipelineSettings;
 use loket_core::store::{self, JournalState, StoreError, StoreSettings};
+use loket_tests::disk::SmallDisk;
 use loket_tests::postgres::Stop;
 use uuid::Uuid;
 
@@ -121,33 +121,13 @@ async fn a_store_that_is_not_there_says_so() {
     assert!(error.to_string().contains("a-file/sub"), "{error}");
 }
 
-/// A small disk in memory, gone with this value.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    fn new(size: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path());
-        let output = mount.output().unwrap();
-        assert!(output.status.success(), "a full disk needs root to mount one: {}", String::from_utf8_lossy(&output.stderr));
-        Self(folder)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_and_resumes() {
     // What is accepted by the time that it is full needs as much again to be filed; more than that is freed.
-    let disk = Disk::new("40m");
-    let ballast = disk.0.path().join("ballast");
+    let disk = SmallDisk::mount(40).unwrap();
+    let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![7; 28 << 20]).unwrap();
-    let store = store::open(&format!("sqlite:{}/loket.db", disk.0.path().display()), &StoreSettings::default()).await.unwrap();
+    let store = store::open(&format!("sqlite:{}/loket.db", disk.path().display()), &StoreSettings::default()).await.unwrap();
     let settings = PipelineSettings { claim: Duration::from_secs(2), poll: Duration::from_millis(100), ..PipelineSettings::default() };
     let plant = Plant::start(store, settings, IntakeLimits::default());
     let large = || book(&unique("key"), &format!("mail\njan@bouw.example|-|{}", noise(40_000)));
