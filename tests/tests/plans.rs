@@ -14,14 +14,16 @@ use loket_core::case::CaseStatus;
 use loket_core::classify::Class;
 use loket_core::delivery::Tenant;
 use loket_core::keys;
-use loket_core::store::{Aside, CaseFilter, JournalBatch, JournalState, Page, Position, Resolution};
+use loket_core::outbound::{NewOutbound, OutboundEnd, OutboundFilter, OutboundKind, OutboundState, Prepared};
+use loket_core::store::{Aside, CaseFilter, JournalBatch, JournalState, OrderFilter, OrderStatus, Page, Position, Resolution};
 use loket_core::time::Timestamp;
 use loket_tests::postgres::Server;
+use uuid::Uuid;
 
 use place::{Place, Shop, answer, batch, delivery, mail, unique};
 
 const MANY: u32 = 30_000;
-const TABLES: [&str; 7] = ["delivery", "payload", "message", "cases", "event", "address", "customer"];
+const TABLES: [&str; 9] = ["delivery", "payload", "message", "cases", "event", "address", "customer", "outbound", "orders"];
 
 /// Rows enough that reading all of them is never the quickest way.
 async fn fill(place: &Place) {
@@ -31,6 +33,7 @@ async fn fill(place: &Place) {
         let rows = format!("(WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < {MANY}) SELECT n FROM r)");
         (rows, "randomblob(16)", "randomblob(16)", "CAST(n AS TEXT)")
     };
+    let zeros = place.bytes(&"00".repeat(32));
     let (empty, yes) = (place.bytes(""), if place.server.is_some() { "n % 50 = 0" } else { "(n % 50 = 0)" });
     for statement in [
         format!(
@@ -48,6 +51,14 @@ async fn fill(place: &Place) {
         format!(
             "INSERT INTO message SELECT {uuid}, 'main', id, 0, 'email.old', {uuid}, {uuid}, received_at, 'old/1', payload_hash, {empty}, payload_hash, \
                  {empty}, {empty}, {empty} FROM delivery"
+        ),
+        format!(
+            "INSERT INTO outbound SELECT {uuid}, 'main', 'outgoing.main', 'reply', {text}, {uuid}, {uuid}, NULL, n, CASE WHEN n % 500 = 0 THEN 2 ELSE 1 END, \
+                 1, 0, NULL, NULL, n, n, {hash}, {hash}, {empty}, NULL, NULL FROM {rows}"
+        ),
+        format!(
+            "INSERT INTO orders SELECT {uuid}, 'main', case_id, id, customer_id, 1, 0, CASE WHEN received_at % 500 = 0 THEN 0 ELSE 1 END, received_at, \
+                 {zeros}, content_token, identity_token, NULL FROM message"
         ),
         format!("INSERT INTO event SELECT {uuid}, 'main', n, 'case.opened', 'loket', {uuid}, {uuid}, {empty} FROM {rows}"),
     ] {
@@ -99,6 +110,7 @@ async fn everything(shop: &Shop) {
     store.message(&shop.tenant, messages[0].id).await.unwrap();
     store.delivery_messages(&shop.tenant, filed[0].delivery).await.unwrap();
     store.key_by_hash(&keys::hash("x")).await.unwrap();
+    outbound_and_orders(shop, case.id, messages[0].id).await;
 
     let none = CaseFilter::default;
     for filter in [
@@ -116,6 +128,52 @@ async fn everything(shop: &Shop) {
     ] {
         store.cases(&shop.tenant, &filter, &Page::first(50)).await.unwrap();
         store.cases(&shop.tenant, &filter, &page).await.unwrap();
+    }
+}
+
+async fn outbound_and_orders(shop: &Shop, case: Uuid, message: Uuid) {
+    let store = &shop.store;
+    let new = NewOutbound {
+        tenant: shop.tenant.clone(),
+        sender: "outgoing.main".into(),
+        kind: OutboundKind::Reply,
+        key: unique("antwoord"),
+        case: Some(case),
+        message: Some(message),
+        delivery: None,
+        content: serde_json::json!({ "text": "Morgen." }),
+    };
+    store.add_outbound(&new, "ops").await.unwrap();
+    let (id, _) = store.add_outbound(&new, "ops").await.unwrap();
+    let until = Timestamp::now().plus(Duration::from_secs(60));
+    let item = store.claim_outbound(&shop.tenant, "outgoing.main", shop.owner, until, 4).await.unwrap().remove(0);
+    let prepared = Prepared { identity: Some("1@loket.example".into()), to: vec!["jan@bouw.example".into()], ..Prepared::default() };
+    store.keep_prepared(shop.owner, &item, &prepared).await.unwrap();
+    store.end_outbound(shop.owner, &item, &OutboundEnd::Failed("550".into())).await.unwrap();
+    store.outbound_recently(&shop.tenant, OutboundKind::Reply, "jan@bouw.example", Timestamp::from_micros(0)).await.unwrap();
+    store.outbound(&shop.tenant, id).await.unwrap();
+    store.retry_outbound(&shop.tenant, id, "ops").await.unwrap();
+    store.next_number(&shop.tenant, "edi.acme").await.unwrap();
+    let after = Page { after: Some((Timestamp::now(), id)), limit: 50 };
+    for state in [None, Some(OutboundState::Failed), Some(OutboundState::Waiting)] {
+        for page in [Page::first(50), after] {
+            let filter = OutboundFilter { state, ..OutboundFilter::default() };
+            store.outbounds(&shop.tenant, &filter, &page).await.unwrap();
+        }
+    }
+    let none = OrderFilter::default;
+    for filter in [
+        none(),
+        OrderFilter { po_number: Some("4711".into()), ..none() },
+        OrderFilter { buyer: Some("jan@bouw.example".into()), ..none() },
+        OrderFilter { status: Some(OrderStatus::Open), ..none() },
+        OrderFilter { since: Some(Timestamp::from_micros(9)), until: Some(Timestamp::now()), ..none() },
+    ] {
+        store.orders(&shop.tenant, &filter, &after).await.unwrap();
+        for order in store.orders(&shop.tenant, &filter, &Page::first(2)).await.unwrap() {
+            store.order(&shop.tenant, order.id).await.unwrap();
+            store.order_revisions(&shop.tenant, order.id).await.unwrap();
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::delivery::{Delivery, Envelope, Tenant};
 use crate::health::ChannelHealth;
 use crate::intake::{AcceptError, Accepted, Intake};
+use crate::outbound::Answering;
 use crate::store::{Lease, Position, Store, StoreError};
 use crate::time::Timestamp;
 
@@ -54,6 +55,7 @@ pub struct ChannelCx {
     health: ChannelHealth,
     stop: CancellationToken,
     instance: Uuid,
+    answering: Answering,
 }
 
 impl ChannelCx {
@@ -67,7 +69,32 @@ impl ChannelCx {
         stop: CancellationToken,
         instance: Uuid,
     ) -> Self {
-        Self { name: name.into(), tenant, intake, store, health, stop, instance }
+        Self { name: name.into(), tenant, intake, store, health, stop, instance, answering: Answering::default() }
+    }
+
+    /// With what tells of new things to be sent.
+    #[must_use]
+    pub fn answering(self, answering: Answering) -> Self {
+        Self { answering, ..self }
+    }
+
+    /// Whose channel it is.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// This process, among others on the same store.
+    pub(crate) fn instance(&self) -> Uuid {
+        self.instance
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Resolves when there may be something new to be sent.
+    pub(crate) fn outbound_wake(&self) -> impl Future<Output = ()> + Send {
+        self.answering.woken()
     }
 
     /// The channel's name, e.g. `email.support`.

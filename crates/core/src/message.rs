@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::order::Order;
 use crate::time::Timestamp;
 
 /// What a customer sent, by whichever channel, in the one form that everything behind the readers works on.
@@ -42,6 +43,9 @@ pub struct Message {
     /// Whether a machine wrote it.
     #[serde(default)]
     pub automatic: Automatic,
+    /// The order in it, where there is one.
+    #[serde(default)]
+    pub order: Option<Box<Order>>,
     /// What else is worth keeping: header fields, form fields.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,

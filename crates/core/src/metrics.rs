@@ -12,7 +12,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::health::{ChannelState, ChannelStatus};
+use crate::outbound::OutboundCounts;
 use crate::store::Backlog;
+use crate::time::Timestamp;
 
 /// The label of figures per channel.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -24,7 +26,7 @@ pub struct ChannelLabel {
 /// The label of messages by how they were linked.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RelationLabel {
-    /// `new`, `duplicate`, `answer` or `related`.
+    /// `new`, `duplicate`, `revision`, `answer` or `related`.
     pub relation: &'static str,
 }
 
@@ -53,6 +55,9 @@ pub struct Figures {
     pub store_errors: Counter,
     backlog: Gauge,
     backlog_age: Gauge<f64, AtomicU64>,
+    outbound: Gauge,
+    outbound_age: Gauge<f64, AtomicU64>,
+    outbound_failed: Gauge,
     quarantine: Gauge,
     channel_up: Family<ChannelLabel, Gauge>,
     channel_lag: Family<ChannelLabel, Gauge>,
@@ -83,6 +88,9 @@ impl Default for Metrics {
             store_errors: Counter::default(),
             backlog: Gauge::default(),
             backlog_age: Gauge::default(),
+            outbound: Gauge::default(),
+            outbound_age: Gauge::default(),
+            outbound_failed: Gauge::default(),
             quarantine: Gauge::default(),
             channel_up: Family::default(),
             channel_lag: Family::default(),
@@ -105,6 +113,9 @@ impl Default for Metrics {
         registry.register("store_errors", "Failed calls of the store", figures.store_errors.clone());
         registry.register("backlog_deliveries", "Accepted and not yet filed", figures.backlog.clone());
         registry.register_with_unit("backlog_age", "Age of the oldest of them", Unit::Seconds, figures.backlog_age.clone());
+        registry.register("outbound_waiting", "Acknowledgements, replies and answers that are to be sent", figures.outbound.clone());
+        registry.register_with_unit("outbound_age", "Age of the oldest of them", Unit::Seconds, figures.outbound_age.clone());
+        registry.register("outbound_failed", "Those that were given up; somebody must look", figures.outbound_failed.clone());
         registry.register("quarantine_deliveries", "Deliveries in quarantine", figures.quarantine.clone());
         registry.register("channel_up", "1 while the channel works or stands by", figures.channel_up.clone());
         registry.register("channel_lag_deliveries", "Deliveries upstream that are not here yet", figures.channel_lag.clone());
@@ -126,12 +137,17 @@ impl Metrics {
     }
 
     /// All figures in the OpenMetrics text format, with what is waiting and how the channels are right now.
-    pub fn render(&self, backlog: Option<&Backlog>, channels: &[ChannelStatus]) -> String {
+    pub fn render(&self, backlog: Option<&Backlog>, outbound: Option<&OutboundCounts>, channels: &[ChannelStatus]) -> String {
+        let age = |oldest: Option<Timestamp>| oldest.map(|oldest| Timestamp::now().since(oldest).as_secs_f64()).unwrap_or_default();
+        if let Some(outbound) = outbound {
+            self.outbound.set(i64::try_from(outbound.waiting).unwrap_or(i64::MAX));
+            self.outbound_failed.set(i64::try_from(outbound.failed).unwrap_or(i64::MAX));
+            self.outbound_age.set(age(outbound.oldest));
+        }
         if let Some(backlog) = backlog {
             self.backlog.set(i64::try_from(backlog.pending).unwrap_or(i64::MAX));
             self.quarantine.set(i64::try_from(backlog.quarantined).unwrap_or(i64::MAX));
-            let age = backlog.oldest.map(|oldest| crate::time::Timestamp::now().since(oldest).as_secs_f64());
-            self.backlog_age.set(age.unwrap_or_default());
+            self.backlog_age.set(age(backlog.oldest));
         }
         self.channel_up.clear();
         self.channel_lag.clear();

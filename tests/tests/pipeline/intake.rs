@@ -128,7 +128,7 @@ pub(crate) async fn a_full_queue_makes_callers_wait(place: Place) {
         assert!(!caller.await.unwrap().known);
     }
     let commits = plant.figure("loket_journal_commit_size_count");
-    assert_eq!(plant.figure("loket_journal_commit_size_bucket{le=\"4.0\"}"), commits, "{}", plant.metrics.render(None, &[]));
+    assert_eq!(plant.figure("loket_journal_commit_size_bucket{le=\"4.0\"}"), commits, "{}", plant.metrics.render(None, None, &[]));
     assert!(commits >= 15.0, "{commits}");
     until("all are filed", || async { plant.store.totals().await.unwrap().messages >= 60 }).await;
     plant.until_nothing_is_pending().await;

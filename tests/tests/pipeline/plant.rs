@@ -9,7 +9,8 @@ use loket_core::delivery::Delivery;
 use loket_core::intake::{Accepted, Intake, IntakeLimits};
 use loket_core::message::{Identity, Message};
 use loket_core::metrics::Metrics;
-use loket_core::pipeline::{Pipeline, PipelineSettings, Works};
+use loket_core::outbound::Answering;
+use loket_core::pipeline::{Masters, Pipeline, PipelineSettings, Works};
 use loket_core::reader::{Reader, Readers, Recognition, Unreadable};
 use loket_core::store::{JournalState, Store};
 use tokio::sync::Notify;
@@ -102,6 +103,8 @@ impl Plant {
             readers: Arc::new(Readers::new(vec![Box::new(ByTheBook)])),
             classifier: Arc::new(Classifier::builtin().unwrap()),
             metrics: Metrics::default(),
+            answering: Answering::default(),
+            masters: Masters::default(),
             wake: Arc::new(Notify::new()),
             settings,
         };
@@ -136,7 +139,7 @@ impl Plant {
 
     /// One figure of the metrics page; one that was never counted is zero.
     pub(crate) fn figure(&self, name: &str) -> f64 {
-        let page = self.metrics.render(None, &[]);
+        let page = self.metrics.render(None, None, &[]);
         let line = page.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
         line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }

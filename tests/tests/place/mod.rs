@@ -10,7 +10,9 @@ use loket_core::classify::{Class, Probabilities, Verdict};
 use loket_core::delivery::{Delivery, Tenant};
 use loket_core::message::{Address, Identity, Message, Party};
 use loket_core::same::{Fingerprint, Rules};
-use loket_core::store::{self, Claim, Claimed, Filed, JournalBatch, Journaled, NewEntry, ReadMessage, Reading, Store, StoreSettings};
+use loket_core::store::{
+    self, Claim, Claimed, Filed, JournalBatch, Journaled, NewEntry, ReadMessage, Reading, Store, StoreSettings, Stretch,
+};
 use loket_core::time::Timestamp;
 use loket_tests::postgres::Server;
 use sha2::{Digest, Sha256};
@@ -189,6 +191,9 @@ pub fn reading(claimed: &Claimed, messages: Vec<Message>) -> Reading {
         received_at: claimed.delivery.received_at,
         payload_hash: claimed.payload_hash,
         messages: messages.into_iter().map(read).collect(),
+        asides: Vec::new(),
+        stretch: Stretch::default(),
+        answer: None,
     }
 }
 

@@ -4,6 +4,7 @@
 mod place;
 
 mod claim;
+mod erase;
 mod file;
 mod hostile;
 mod journal;
@@ -11,7 +12,10 @@ mod keys;
 mod leases;
 mod lists;
 mod migrate;
+mod orders;
+mod outbound;
 mod races;
+mod stretches;
 
 /// One test for each case and each database.
 macro_rules! conformance {
@@ -90,6 +94,28 @@ conformance! {
     hostile:
         nul_everywhere_comes_back,
         long_and_odd_text_comes_back;
+    stretches:
+        a_large_delivery_is_filed_in_stretches,
+        what_was_filed_before_a_crash_is_not_filed_again,
+        parts_that_cannot_be_read_are_set_aside_alone;
+    outbound:
+        only_people_who_open_a_case_are_acknowledged,
+        one_sender_at_a_time_has_it,
+        the_same_bytes_go_out_at_every_attempt,
+        it_ends_in_four_ways,
+        addresses_are_counted,
+        a_signed_address_and_our_own_mail_lead_to_the_case,
+        a_bounce_goes_to_the_case_of_what_bounced,
+        the_same_key_is_kept_once,
+        numbers_are_never_given_twice;
+    orders:
+        an_order_is_found_by_what_it_says,
+        a_revision_takes_the_place_of_the_one_before,
+        an_order_is_decided_once;
+    erase:
+        what_is_deleted_is_gone_and_does_not_come_back,
+        what_never_came_is_not_waited_for_for_ever,
+        another_case_of_the_same_delivery_stays;
     migrate:
         two_at_once_make_one_schema,
         a_newer_schema_is_refused,

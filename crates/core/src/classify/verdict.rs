@@ -101,3 +101,13 @@ pub struct Verdict {
     #[serde(default)]
     pub evidence: Vec<Evidence>,
 }
+
+impl Verdict {
+    /// That of a document which is an order, whatever words are in it.
+    pub fn of_order(confidence: f64, language: Option<String>) -> Self {
+        let rest = (1.0 - confidence) / 2.0;
+        let fact = Evidence { text: "<order document>".into(), weight: 10.0, place: "text".into(), start: 0, end: 0 };
+        let probabilities = Probabilities { inquiry: rest, order: confidence, complaint: rest };
+        Self { class: Class::Order, confidence, probabilities, language, evidence: vec![fact] }
+    }
+}

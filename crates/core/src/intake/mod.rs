@@ -83,7 +83,7 @@ pub struct IntakeLimits {
 
 impl Default for IntakeLimits {
     fn default() -> Self {
-        Self { queue_bytes: 64 << 20, batch: 256, batch_bytes: 8 << 20, max_payload: 100 << 20 }
+        Self { queue_bytes: 64 << 20, batch: 256, batch_bytes: 8 << 20, max_payload: 128 << 20 }
     }
 }
 

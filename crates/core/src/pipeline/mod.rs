@@ -6,6 +6,7 @@
 //! delivery only; one that takes the whole process down is found by its attempts after the restart.
 
 mod hot;
+mod masters;
 mod read;
 mod worker;
 
@@ -18,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use hot::{HotLane, Slot};
-pub use read::read_one;
+pub use masters::Masters;
+pub use read::{Opened, read_one};
 
 use crate::classify::Classifier;
 use crate::metrics::Metrics;
+use crate::outbound::Answering;
 use crate::reader::Readers;
 use crate::same::Rules;
-use crate::store::Store;
+use crate::store::{Reading, Store};
 
 /// How often a delivery is tried before it goes to quarantine.
 pub const MAX_ATTEMPTS: u32 = 5;
@@ -75,10 +78,23 @@ pub struct Works {
     pub classifier: Arc<Classifier>,
     /// The figures.
     pub metrics: Metrics,
+    /// How what comes by each channel is answered.
+    pub answering: Answering,
+    /// What orders are held against.
+    pub masters: Masters,
     /// Wakes a worker to look at the journal at once (a retry was asked for).
     pub wake: Arc<Notify>,
     /// The limits.
     pub settings: PipelineSettings,
+}
+
+impl Works {
+    /// Tells those who send that there may be something new.
+    fn ring(&self, filed: &[Reading]) {
+        if filed.iter().any(|reading| reading.answer.is_some()) {
+            self.answering.ring();
+        }
+    }
 }
 
 /// Running workers.

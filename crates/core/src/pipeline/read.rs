@@ -1,46 +1,151 @@
 //! The pure part of the pipeline: a delivery becomes messages with a verdict and a fingerprint.
 
+use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::classify::Classifier;
-use crate::message::Message;
-use crate::reader::{Readers, Unreadable};
+use super::Masters;
+use crate::classify::{Class, Classifier, Verdict};
+use crate::message::{Automatic, Message};
+use crate::order::{self, MasterData};
+use crate::outbound::{Answer, Answering, ByItself};
+use crate::reader::{Part, Parts, Readers, Unreadable, nothing_in_it};
 use crate::same::Fingerprint;
-use crate::store::{Claimed, ReadMessage, Reading};
+use crate::store::{Claimed, ReadMessage, Reading, Stretch};
 
 /// Nesting that is kept of what a message carries beside its text. JSON that is nested deeper than 128 cannot be read again.
 const DEPTH: usize = 64;
 
-/// Reads and judges one delivery. A panic on the way is its own delivery's fault and no one else's.
-pub fn read_one(claimed: &Claimed, readers: &Readers, classifier: &Classifier) -> Result<Reading, Unreadable> {
-    // Everything in there is pure: whatever it leaves behind when it panics is dropped with the unwinding.
-    catch_unwind(AssertUnwindSafe(|| read(claimed, readers, classifier)))
-        .unwrap_or_else(|panic| Err(Unreadable(format!("the reader panicked: {}", panic_message(&*panic)))))
+/// Reads and judges one delivery, all of it.
+pub fn read_one(claimed: &Claimed, readers: &Readers, masters: &Masters, classifier: &Classifier) -> Result<Reading, Unreadable> {
+    let mut opened = Opened::new(claimed.clone(), readers, masters).map_err(|failed| failed.1)?;
+    let answering = Answering::default();
+    let mut whole = opened.stretch(classifier, &answering)?;
+    while whole.stretch.more {
+        let next = opened.stretch(classifier, &answering)?;
+        whole.messages.extend(next.messages);
+        whole.asides.extend(next.asides);
+        whole.stretch.more = next.stretch.more;
+    }
+    Ok(whole)
 }
 
-fn read(claimed: &Claimed, readers: &Readers, classifier: &Classifier) -> Result<Reading, Unreadable> {
-    let delivery = &claimed.delivery;
-    let (messages, reader) = readers.read(delivery)?;
-    Ok(Reading {
-        delivery: delivery.id,
-        tenant: delivery.tenant.clone(),
-        channel: delivery.channel.clone(),
-        received_at: delivery.received_at,
-        payload_hash: claimed.payload_hash,
-        messages: messages.into_iter().map(|message| judge(message, reader, classifier)).collect(),
-    })
+/// Messages filed in one transaction of a delivery that holds many.
+const STRETCH: usize = 250;
+
+/// A delivery whose messages are read as they are asked for.
+pub struct Opened {
+    claimed: Claimed,
+    parts: Peekable<Parts>,
+    master: Option<Arc<MasterData>>,
+    reader: &'static str,
+    next: u32,
 }
 
-fn judge(mut message: Message, reader: &str, classifier: &Classifier) -> ReadMessage {
+impl Opened {
+    /// Opens one delivery. A panic on the way is its own delivery's fault and no one else's.
+    pub fn new(claimed: Claimed, readers: &Readers, masters: &Masters) -> Result<Self, Box<(Claimed, Unreadable)>> {
+        // Everything in there is pure: whatever it leaves behind when it panics is dropped with the unwinding.
+        let opened = caught(|| readers.parts(&claimed.delivery).map(|(parts, reader)| (parts.peekable(), reader)));
+        match opened {
+            Ok((parts, reader)) => {
+                let master = masters.of(&claimed.delivery.tenant);
+                Ok(Self { claimed, parts, master, reader, next: 0 })
+            }
+            Err(unreadable) => Err(Box::new((claimed, unreadable))),
+        }
+    }
+
+    /// The delivery that it is.
+    pub fn claimed(&self) -> &Claimed {
+        &self.claimed
+    }
+
+    /// Reads and judges its next messages, not more than are filed in one transaction.
+    pub fn stretch(&mut self, classifier: &Classifier, answering: &Answering) -> Result<Reading, Unreadable> {
+        caught(|| self.read(classifier, answering))
+    }
+
+    fn read(&mut self, classifier: &Classifier, answering: &Answering) -> Result<Reading, Unreadable> {
+        let delivery = &self.claimed.delivery;
+        let first = self.next;
+        let (mut messages, mut asides) = (Vec::new(), Vec::new());
+        let recipients = delivery.envelope.get("rcpt_to");
+        while messages.len() + asides.len() < STRETCH {
+            match self.parts.next() {
+                Some(Part::Message(mut message)) => {
+                    if let (Some(order), Some(master)) = (message.order.as_deref_mut(), &self.master) {
+                        order::check(order, master);
+                    }
+                    messages.push(judge(*message, recipients, self.reader, classifier));
+                    self.next += 1;
+                }
+                Some(Part::Aside(aside)) => asides.push(aside),
+                None => break,
+            }
+        }
+        let more = self.parts.peek().is_some();
+        // A part that was mended and is read alone was acknowledged with the whole.
+        let part_of_another = delivery.envelope.contains_key("part_of");
+        let whole = |answer: &Answer| answer.by_itself == ByItself::EdiAcknowledgement;
+        let answer = answering.of(&delivery.channel).filter(|answer| !(part_of_another && whole(answer)));
+        // What is the only thing in a delivery is no part of it: the delivery itself is set aside. Unless the partner is to be told.
+        let told = answer.as_ref().is_some_and(whole);
+        if first == 0 && !more && messages.is_empty() && (asides.is_empty() || (asides.len() == 1 && !told)) {
+            return Err(Unreadable(asides.pop().map_or_else(|| nothing_in_it(self.reader), |aside| aside.reason)));
+        }
+        Ok(Reading {
+            delivery: delivery.id,
+            tenant: delivery.tenant.clone(),
+            channel: delivery.channel.clone(),
+            received_at: delivery.received_at,
+            payload_hash: self.claimed.payload_hash,
+            messages,
+            asides,
+            stretch: Stretch { first, more, again: self.claimed.attempts > 1 },
+            answer,
+        })
+    }
+}
+
+fn caught<T>(read: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| Err(Unreadable(format!("the reader panicked: {}", panic_message(&*panic)))))
+}
+
+/// Under this confidence, what the classifier says of a letter does not count against the order attached to it.
+const SURE: f64 = 0.8;
+
+fn judge(mut message: Message, recipients: Option<&Value>, reader: &str, classifier: &Classifier) -> ReadMessage {
     message.extra.values_mut().for_each(|value| flatten(value, DEPTH));
-    let verdict = classifier.judge(message.subject.as_deref(), &message.body.new_text);
+    if let Some(Value::String(recipient)) = recipients {
+        remember_recipient(&mut message, recipient);
+    }
+    let mut verdict = classifier.judge(message.subject.as_deref(), &message.body.new_text);
+    match &message.order {
+        // The whole delivery is an order by construction.
+        Some(_) if !message.extra.contains_key("order_document") || message.automatic == Automatic::Generated => {
+            verdict = Verdict::of_order(1.0, verdict.language);
+        }
+        Some(_) if verdict.class == Class::Order || verdict.confidence < SURE => verdict = Verdict::of_order(0.95, verdict.language),
+        _ => {}
+    }
     if message.body.language.is_none() {
         message.body.language.clone_from(&verdict.language);
     }
     let fingerprint = Fingerprint::of(&message);
     ReadMessage { message, reader: reader.into(), verdict, fingerprint }
+}
+
+/// The mailbox that a mail server delivered it to, beside those that the header tells of.
+fn remember_recipient(message: &mut Message, recipient: &str) {
+    let list = message.extra.entry("delivered_to").or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(list) = list
+        && !list.iter().any(|known| known.as_str() == Some(recipient))
+    {
+        list.push(recipient.into());
+    }
 }
 
 /// What is nested deeper becomes its JSON text.
@@ -99,7 +204,8 @@ mod tests {
     fn read_deep(payload: &str) -> Result<Reading, Unreadable> {
         let delivery = Delivery::standalone("form.a", "k", "text/deep", payload.as_bytes().to_vec());
         let claimed = Claimed { delivery, attempts: 1, payload_hash: [0; 32] };
-        read_one(&claimed, &Readers::new(vec![Box::new(Deep)]), &Classifier::builtin().unwrap())
+        let mut opened = Opened::new(claimed, &Readers::new(vec![Box::new(Deep)]), &Masters::default()).map_err(|failed| failed.1)?;
+        opened.stretch(&Classifier::builtin().unwrap(), &Answering::default())
     }
 
     #[test]

@@ -10,8 +10,11 @@ use uuid::Uuid;
 
 use super::Works;
 use super::hot::{HotItem, HotQueue};
-use super::read::read_one;
+use super::read::Opened;
+use crate::classify::Classifier;
 use crate::metrics::RelationLabel;
+use crate::outbound::Answering;
+use crate::reader::Unreadable;
 use crate::same::Relation;
 use crate::store::{Aside, Claim, Claimed, Filed, Reading, StoreError};
 use crate::time::Timestamp;
@@ -150,34 +153,96 @@ fn hot_batch(items: Vec<HotItem>) -> Next {
 }
 
 async fn work(works: &Works, batch: Batch, stop: &CancellationToken) {
-    let (readers, classifier) = (works.readers.clone(), works.classifier.clone());
+    let (readers, masters, classifier) = (works.readers.clone(), works.masters.clone(), works.classifier.clone());
+    let answering = works.answering.clone();
     let claimed = batch.claimed;
     let ids: Vec<Uuid> = claimed.iter().map(|one| one.delivery.id).collect();
     let reading = tokio::task::spawn_blocking(move || {
-        let mut readings = Vec::with_capacity(claimed.len());
-        let mut asides = Vec::new();
+        let mut first = First { readings: Vec::with_capacity(claimed.len()), asides: Vec::new(), long: Vec::new() };
         // Each delivery's bytes are let go as soon as they are read.
         for one in claimed {
-            match read_one(&one, &readers, &classifier) {
-                Ok(reading) => readings.push(reading),
-                Err(unreadable) => {
-                    tracing::warn!(delivery = %one.delivery.id, channel = &*one.delivery.channel, "quarantined: {unreadable}");
-                    asides.push(Aside { delivery: one.delivery.id, error: unreadable.0, retry_at: None, blameless: false });
-                }
+            match Opened::new(one, &readers, &masters) {
+                Ok(opened) => first.read(opened, &classifier, &answering),
+                Err(failed) => first.asides.push(aside(&failed.0, failed.1)),
             }
         }
-        (readings, asides)
+        first
     });
-    let Ok((readings, asides)) = holding(works, &ids, reading).await else {
+    let Ok(First { readings, asides, long }) = holding(works, &ids, reading).await else {
         tracing::error!("reading a batch ended badly; its deliveries are claimed again later");
         return;
     };
     if !asides.is_empty() {
         quarantine(works, &asides, stop).await;
     }
-    if !readings.is_empty() {
-        file(works, &readings, works.settings.claim, stop).await;
+    if !readings.is_empty() && file(works, &readings, works.settings.claim, stop).await {
+        works.ring(&readings);
     }
+    for opened in long {
+        rest(works, opened, stop).await;
+    }
+}
+
+/// What the first look at a batch gives.
+struct First {
+    readings: Vec<Reading>,
+    asides: Vec<Aside>,
+    /// Those that hold more messages than are filed at once.
+    long: Vec<Opened>,
+}
+
+impl First {
+    fn read(&mut self, mut opened: Opened, classifier: &Classifier, answering: &Answering) {
+        match opened.stretch(classifier, answering) {
+            Ok(reading) => {
+                let more = reading.stretch.more;
+                self.readings.push(reading);
+                if more {
+                    self.long.push(opened);
+                }
+            }
+            Err(unreadable) => self.asides.push(aside(opened.claimed(), unreadable)),
+        }
+    }
+}
+
+/// Files the rest of a delivery that holds many messages, a stretch at a time: killed in between, the next attempt goes on after what
+/// is filed.
+async fn rest(works: &Works, mut opened: Opened, stop: &CancellationToken) {
+    let ids = [opened.claimed().delivery.id];
+    loop {
+        if stop.is_cancelled() {
+            return;
+        }
+        if let Err(error) = works.store.extend_claims(works.instance, &ids, Timestamp::now().plus(works.settings.claim)).await {
+            tracing::warn!(delivery = %ids[0], "claim not extended between two stretches: {error}");
+        }
+        let (classifier, answering) = (works.classifier.clone(), works.answering.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = opened.stretch(&classifier, &answering);
+            (opened, read)
+        });
+        let Ok((back, read)) = holding(works, &ids, reading).await else { return };
+        opened = back;
+        let reading = match read {
+            Ok(reading) => reading,
+            Err(unreadable) => return quarantine(works, &[aside(opened.claimed(), unreadable)], stop).await,
+        };
+        let more = reading.stretch.more;
+        if !file(works, std::slice::from_ref(&reading), works.settings.claim, stop).await {
+            return;
+        }
+        works.ring(std::slice::from_ref(&reading));
+        if !more {
+            return;
+        }
+    }
+}
+
+fn aside(claimed: &Claimed, unreadable: Unreadable) -> Aside {
+    let delivery = &claimed.delivery;
+    tracing::warn!(delivery = %delivery.id, channel = &*delivery.channel, "quarantined: {unreadable}");
+    Aside { delivery: delivery.id, error: unreadable.0, retry_at: None, blameless: false }
 }
 
 /// Waits for readers, and keeps the claims from running out meanwhile.
@@ -197,19 +262,24 @@ async fn holding<T>(works: &Works, ids: &[Uuid], mut reading: JoinHandle<T>) -> 
 }
 
 /// Files a batch. When the store finds fault with it, or keeps failing on it while it answers otherwise, each delivery is tried
-/// alone: only the faulty one is set aside, and one that the store cannot take now waits without being blamed for it.
-async fn file(works: &Works, readings: &[Reading], patience: Duration, stop: &CancellationToken) {
+/// alone: only the faulty one is set aside, and one that the store cannot take now waits without being blamed for it. Whether all
+/// were filed.
+async fn file(works: &Works, readings: &[Reading], patience: Duration, stop: &CancellationToken) -> bool {
     let filed = persist(works, patience, stop, "file", || works.store.file(works.instance, readings, &works.settings.rules)).await;
     let fault = match filed {
-        Ok(filed) => return count(works, &filed),
-        Err(Failure::Stopping) => return,
+        Ok(filed) => {
+            count(works, &filed, readings);
+            return true;
+        }
+        Err(Failure::Stopping) => return false,
         Err(fault) => fault,
     };
     let [one] = readings else {
+        let mut all = true;
         for one in readings {
-            Box::pin(file(works, std::slice::from_ref(one), ALONE, stop)).await;
+            all &= Box::pin(file(works, std::slice::from_ref(one), ALONE, stop)).await;
         }
-        return;
+        return all;
     };
     match fault {
         Failure::Faulty(error) => {
@@ -227,6 +297,7 @@ async fn file(works: &Works, readings: &[Reading], patience: Duration, stop: &Ca
         }
         Failure::Stopping => {}
     }
+    false
 }
 
 async fn quarantine(works: &Works, asides: &[Aside], stop: &CancellationToken) {
@@ -240,14 +311,16 @@ async fn quarantine(works: &Works, asides: &[Aside], stop: &CancellationToken) {
     }
 }
 
-fn count(works: &Works, filed: &[Filed]) {
+fn count(works: &Works, filed: &[Filed], readings: &[Reading]) {
     let now = Timestamp::now();
+    works.metrics.quarantined.inc_by(readings.iter().map(|reading| reading.asides.len() as u64).sum());
     for one in filed {
         works.metrics.filed_seconds.observe(now.since(one.received_at).as_secs_f64());
         for link in &one.links {
             let relation = match link.relation {
                 Relation::New => "new",
                 Relation::Duplicate => "duplicate",
+                Relation::Revision => "revision",
                 Relation::Answer => "answer",
                 Relation::Related => "related",
             };

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::case::CaseNumber;
 use crate::delivery::{Delivery, Tenant};
 use crate::keys::KeyRecord;
+use crate::outbound::{NewOutbound, Outbound, OutboundCounts, OutboundEnd, OutboundFilter, OutboundKind, Prepared};
 use crate::time::Timestamp;
 pub use types::*;
 
@@ -128,6 +129,9 @@ pub trait Store: Send + Sync {
     /// The messages of a case, oldest first, from the one after `after` on.
     async fn case_messages(&self, tenant: &Tenant, case: Uuid, after: Option<Uuid>, limit: u32) -> Result<Vec<MessageRecord>, StoreError>;
 
+    /// The last message of a case that a person or a person's machine wrote, of those whose sender is known to take part.
+    async fn last_message(&self, tenant: &Tenant, case: Uuid) -> Result<Option<MessageRecord>, StoreError>;
+
     /// The events of a case, oldest first.
     async fn case_events(&self, tenant: &Tenant, case: Uuid, limit: u32) -> Result<Vec<EventRecord>, StoreError>;
 
@@ -139,6 +143,69 @@ pub trait Store: Send + Sync {
 
     /// How many cases, messages and deliveries there are, for `loket status`.
     async fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// Deletes a case for good: its messages, their bytes, its events and orders. What tells a redelivery stays, so that the case
+    /// does not come back. False when there is no such case.
+    async fn delete_case(&self, tenant: &Tenant, number: CaseNumber, actor: &str) -> Result<bool, StoreError>;
+
+    // Orders.
+
+    /// Orders by a filter, newest first.
+    async fn orders(&self, tenant: &Tenant, filter: &OrderFilter, page: &Page) -> Result<Vec<OrderRecord>, StoreError>;
+
+    /// One order.
+    async fn order(&self, tenant: &Tenant, id: Uuid) -> Result<Option<OrderRecord>, StoreError>;
+
+    /// What each of these orders' messages says, by the message's id.
+    async fn order_revisions(&self, tenant: &Tenant, order: Uuid) -> Result<Vec<OrderRecord>, StoreError>;
+
+    /// Keeps a decision on an order, with the answer that goes to the buyer, once per revision: false when it was decided before.
+    async fn decide_order(&self, decided: &DecidedOrder, actor: &str) -> Result<bool, StoreError>;
+
+    // What goes out.
+
+    /// Keeps something to be sent; answers its id, and whether something with this key was there already.
+    async fn add_outbound(&self, new: &NewOutbound, actor: &str) -> Result<(Uuid, bool), StoreError>;
+
+    /// Claims what is due for a sender, oldest first: counts the attempt, takes the lease, and commits both.
+    async fn claim_outbound(
+        &self,
+        tenant: &Tenant,
+        sender: &str,
+        owner: Uuid,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Outbound>, StoreError>;
+
+    /// Keeps what was made to be sent. False when the claim is not `owner`'s any more.
+    async fn keep_prepared(&self, owner: Uuid, item: &Outbound, prepared: &Prepared) -> Result<bool, StoreError>;
+
+    /// Ends a claim, with an event in the case. Nothing happens when the claim is not `owner`'s any more.
+    async fn end_outbound(&self, owner: Uuid, item: &Outbound, end: &OutboundEnd) -> Result<(), StoreError>;
+
+    /// How many of a kind were made for an address since then.
+    async fn outbound_recently(&self, tenant: &Tenant, kind: OutboundKind, address: &str, since: Timestamp) -> Result<u64, StoreError>;
+
+    /// What goes out, by a filter, newest first.
+    async fn outbounds(&self, tenant: &Tenant, filter: &OutboundFilter, page: &Page) -> Result<Vec<Outbound>, StoreError>;
+
+    /// One of them.
+    async fn outbound(&self, tenant: &Tenant, id: Uuid) -> Result<Option<Outbound>, StoreError>;
+
+    /// Sends a failed or withheld one again, attempts from zero. False when there is no such one.
+    async fn retry_outbound(&self, tenant: &Tenant, id: Uuid, actor: &str) -> Result<bool, StoreError>;
+
+    /// How many there are in each state, for all tenants.
+    async fn outbound_counts(&self) -> Result<OutboundCounts, StoreError>;
+
+    /// The mark of a case in a signed reply address, e.g. `100425-k7b2m5qx4hd3wz6a`.
+    fn reply_mark(&self, tenant: &Tenant, case: CaseNumber) -> String;
+
+    /// The next number of a counter of the tenant, from 1, never given twice.
+    async fn next_number(&self, tenant: &Tenant, name: &str) -> Result<u64, StoreError>;
+
+    /// Forgets what nobody waits for any more: identities that messages from before then answer and that never came. How many.
+    async fn tidy(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     // API keys.
 

@@ -18,7 +18,11 @@ pub(super) use sql::SqlStore as Postgres;
 type Db = sqlx::Postgres;
 
 const KIND: &str = "postgres";
-const MIGRATION: &str = include_str!("../../../../migrations/postgres/0001_init.sql");
+/// What made the schema, in order; never changed once released.
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("init", include_str!("../../../../migrations/postgres/0001_init.sql")),
+    ("orders and outbound", include_str!("../../../../migrations/postgres/0002_orders_and_outbound.sql")),
+];
 const FOR_UPDATE: &str = "FOR UPDATE";
 const FOR_UPDATE_SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
 /// Values in one list of a statement: an array, so that one statement serves any number.

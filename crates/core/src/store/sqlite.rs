@@ -19,7 +19,11 @@ pub(super) use sql::SqlStore as Sqlite;
 type Db = sqlx::Sqlite;
 
 const KIND: &str = "sqlite";
-const MIGRATION: &str = include_str!("../../../../migrations/sqlite/0001_init.sql");
+/// What made the schema, in order; never changed once released.
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("init", include_str!("../../../../migrations/sqlite/0001_init.sql")),
+    ("orders and outbound", include_str!("../../../../migrations/sqlite/0002_orders_and_outbound.sql")),
+];
 /// One writer at a time: nothing to lock or skip row by row.
 const FOR_UPDATE: &str = "";
 const FOR_UPDATE_SKIP_LOCKED: &str = "";

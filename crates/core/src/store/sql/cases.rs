@@ -96,11 +96,15 @@ impl SqlStore {
         query.push_bind(stored(tenant.as_str()));
         match which {
             Messages::One(id) => query.push(" AND m.id = ").push_bind(id),
-            Messages::OfCase(id, None) => query.push(" AND m.case_id = ").push_bind(id),
+            Messages::OfCase(id, None) | Messages::LastOf(id) => query.push(" AND m.case_id = ").push_bind(id),
             Messages::OfCase(id, Some(after)) => query.push(" AND m.case_id = ").push_bind(id).push(" AND m.id > ").push_bind(after),
             Messages::OfDelivery(id) => query.push(" AND m.delivery_id = ").push_bind(id),
         };
-        let order = if matches!(which, Messages::OfDelivery(_)) { "m.part" } else { "m.id" };
+        let order = match which {
+            Messages::OfDelivery(_) => "m.part",
+            Messages::LastOf(_) => "m.id DESC",
+            Messages::One(_) | Messages::OfCase(..) => "m.id",
+        };
         query.push(format!(" ORDER BY {order} LIMIT ")).push_bind(i64::from(limit));
         let rows = query.build().fetch_all(&self.read).await.map_err(store_error)?;
         rows.iter().map(|row| self.message_record(tenant, row)).collect()

@@ -138,8 +138,16 @@ impl SqlStore {
             Some(owner) => query.push(" = ").push_bind(owner),
             None => query.push(" IS NOT NULL"),
         };
+        // What was being sent is sent again at once, the same bytes under the same identity.
+        let mut outbound =
+            QueryBuilder::<Db>::new("UPDATE outbound SET lease_owner = NULL, lease_until = NULL WHERE state = 0 AND lease_owner");
+        match owner {
+            Some(owner) => outbound.push(" = ").push_bind(owner),
+            None => outbound.push(" IS NOT NULL"),
+        };
         let mut tx = begin(&self.write).await?;
         let done = query.build().execute(&mut *tx).await.map_err(store_error)?;
+        outbound.build().execute(&mut *tx).await.map_err(store_error)?;
         tx.commit().await.map_err(store_error)?;
         Ok(done.rows_affected())
     }

@@ -4,10 +4,14 @@
 mod bulk;
 mod cases;
 mod claim;
+mod erase;
 mod file;
 mod journal;
 mod keys;
 mod leases;
+mod marks;
+mod orders;
+mod outbound;
 mod rows;
 mod text;
 
@@ -21,10 +25,12 @@ use sqlx::{Pool, Row, SqlStr};
 use uuid::Uuid;
 
 use super::super::*;
-use super::{CHUNK, DURABLE, Db, KIND, MIGRATION, push_in, run_migrations, transient};
+use super::{CHUNK, DURABLE, Db, KIND, MIGRATIONS, push_in, run_migrations, transient};
 use crate::case::CaseNumber;
 use crate::delivery::{Delivery, Tenant};
 use crate::keys::KeyRecord;
+use crate::outbound::{NewOutbound, Outbound, OutboundCounts, OutboundEnd, OutboundFilter, OutboundKind, Prepared};
+use crate::time::Timestamp;
 use crate::vault::Vault;
 pub(in crate::store) use bulk::{Rows, Value};
 use text::{maybe_text, stored, text};
@@ -67,8 +73,10 @@ fn damaged(what: &str, id: Uuid, error: impl std::fmt::Display) -> StoreError {
 
 /// Brings the schema up to date, under a lock, forward only; refuses a schema that is newer than this program.
 pub(super) async fn migrate(pool: &Pool<Db>) -> Result<()> {
-    let initial = Migration::new(1, Cow::Borrowed("init"), MigrationType::Simple, SqlStr::from_static(MIGRATION), false);
-    let migrator = Migrator::with_migrations(vec![initial]);
+    let migrations = (1..).zip(MIGRATIONS).map(|(version, (name, text))| {
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(text), false)
+    });
+    let migrator = Migrator::with_migrations(migrations.collect());
     run_migrations(&migrator, pool).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => StoreError::Permanent(format!(
             "the store's schema has version {version}, which this program does not know: it was written by a newer Loket. \
@@ -255,6 +263,11 @@ impl Store for SqlStore {
         answer(self.load_messages(tenant, rows::Messages::OfCase(case, after), limit)).await
     }
 
+    async fn last_message(&self, tenant: &Tenant, case: Uuid) -> Result<Option<MessageRecord>> {
+        let last = answer(self.load_messages(tenant, rows::Messages::LastOf(case), 20)).await?;
+        Ok(last.into_iter().find(|record| record.message.automatic.opens_case() && !record.link.unverified))
+    }
+
     async fn case_events(&self, tenant: &Tenant, case: Uuid, limit: u32) -> Result<Vec<EventRecord>> {
         answer(self.load_events(tenant, case, limit)).await
     }
@@ -269,6 +282,74 @@ impl Store for SqlStore {
 
     async fn totals(&self) -> Result<Totals> {
         answer(self.count_totals()).await
+    }
+
+    async fn delete_case(&self, tenant: &Tenant, number: CaseNumber, actor: &str) -> Result<bool> {
+        answer(self.erase_case(tenant, number, actor)).await
+    }
+
+    async fn orders(&self, tenant: &Tenant, filter: &OrderFilter, page: &Page) -> Result<Vec<OrderRecord>> {
+        answer(self.list_orders(tenant, filter, page)).await
+    }
+
+    async fn order(&self, tenant: &Tenant, id: Uuid) -> Result<Option<OrderRecord>> {
+        answer(self.load_order(tenant, id)).await
+    }
+
+    async fn order_revisions(&self, tenant: &Tenant, order: Uuid) -> Result<Vec<OrderRecord>> {
+        answer(self.load_revisions(tenant, order)).await
+    }
+
+    async fn decide_order(&self, decided: &DecidedOrder, actor: &str) -> Result<bool> {
+        answer(self.keep_decision(decided, actor)).await
+    }
+
+    async fn add_outbound(&self, new: &NewOutbound, actor: &str) -> Result<(Uuid, bool)> {
+        answer(self.insert_outbound(new, actor)).await
+    }
+
+    async fn claim_outbound(&self, tenant: &Tenant, sender: &str, owner: Uuid, until: Timestamp, limit: u32) -> Result<Vec<Outbound>> {
+        answer(self.claim_waiting(tenant, sender, owner, until, limit)).await
+    }
+
+    async fn keep_prepared(&self, owner: Uuid, item: &Outbound, prepared: &Prepared) -> Result<bool> {
+        answer(self.update_prepared(owner, item, prepared)).await
+    }
+
+    async fn end_outbound(&self, owner: Uuid, item: &Outbound, end: &OutboundEnd) -> Result<()> {
+        answer(self.finish_outbound(owner, item, end)).await
+    }
+
+    async fn outbound_recently(&self, tenant: &Tenant, kind: OutboundKind, address: &str, since: Timestamp) -> Result<u64> {
+        answer(self.count_recent(tenant, kind, address, since)).await
+    }
+
+    async fn outbounds(&self, tenant: &Tenant, filter: &OutboundFilter, page: &Page) -> Result<Vec<Outbound>> {
+        answer(self.list_outbounds(tenant, filter, page)).await
+    }
+
+    async fn outbound(&self, tenant: &Tenant, id: Uuid) -> Result<Option<Outbound>> {
+        answer(self.load_outbound(tenant, id)).await
+    }
+
+    async fn retry_outbound(&self, tenant: &Tenant, id: Uuid, actor: &str) -> Result<bool> {
+        answer(self.wake_outbound(tenant, id, actor)).await
+    }
+
+    async fn outbound_counts(&self) -> Result<OutboundCounts> {
+        answer(self.count_outbound()).await
+    }
+
+    fn reply_mark(&self, tenant: &Tenant, case: CaseNumber) -> String {
+        marks::mark(&self.vault, tenant, case)
+    }
+
+    async fn next_number(&self, tenant: &Tenant, name: &str) -> Result<u64> {
+        answer(self.advance_counter(tenant, name)).await
+    }
+
+    async fn tidy(&self, before: Timestamp) -> Result<u64> {
+        answer(self.forget_awaited(before)).await
     }
 
     async fn add_key(&self, key: &KeyRecord) -> Result<()> {

@@ -65,8 +65,11 @@ impl EntryRow {
     /// The delivery, with the payload that the row holds after the entry's columns.
     pub(super) fn delivery(&self, store: &SqlStore, row: &DbRow) -> Result<Delivery> {
         let sealed: Option<&[u8]> = row.try_get(PAYLOAD_COLUMN).map_err(store_error)?;
-        let sealed = sealed.ok_or_else(|| damaged("the payload of delivery", self.id, "it is not there"))?;
-        let payload = store.vault.open(sealed).map_err(|error| damaged("the payload of delivery", self.id, error))?;
+        let payload = match sealed {
+            Some(sealed) => store.vault.open(sealed).map_err(|error| damaged("the payload of delivery", self.id, error))?,
+            None if self.state == JournalState::Erased => Vec::new(),
+            None => return Err(damaged("the payload of delivery", self.id, "it is not there")),
+        };
         Ok(Delivery {
             id: self.id,
             tenant: self.tenant.clone(),
@@ -128,6 +131,8 @@ pub(super) enum Messages {
     One(Uuid),
     /// Those of a case, after this one.
     OfCase(Uuid, Option<Uuid>),
+    /// Those of a case, the last one first.
+    LastOf(Uuid),
     OfDelivery(Uuid),
 }
 

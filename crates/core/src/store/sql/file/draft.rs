@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::super::rows::SealedMessage;
 use super::super::*;
-use crate::message::Address;
+use crate::message::{Address, Automatic, Message};
 use crate::same::{Candidate, company_domain};
 use crate::vault::Token;
 
@@ -12,6 +12,8 @@ use crate::vault::Token;
 const ANSWERS: usize = 20;
 /// Addresses by which one message can make a customer known.
 const ADDRESSES: usize = 8;
+/// Recipients that are looked at for a signed address.
+const ADDRESSED: usize = 50;
 
 pub(super) struct Draft<'a> {
     pub id: Uuid,
@@ -29,6 +31,12 @@ pub(super) struct Draft<'a> {
     pub content: Option<Token>,
     /// Numbers of cases that its subject names.
     pub named: Vec<CaseNumber>,
+    /// The number of the case whose signed address it came to.
+    pub marked: Option<CaseNumber>,
+    /// The identity of the mail of ours that it says was not delivered.
+    pub bounced: Option<Token>,
+    /// What it would be known by if it was deleted before.
+    pub tombstone: Token,
     /// Message and verdict, sealed.
     pub sealed: Vec<u8>,
 }
@@ -57,6 +65,11 @@ impl<'a> Draft<'a> {
             }
         }
         let domain = message.from.as_ref().and_then(|party| company_domain(party.address.as_ref()?));
+        let identity = message.identity.as_ref().map(|known| identity(&known.kind, &known.value));
+        let content = read.fingerprint.content.map(|hash| store.vault.token("content", tenant, &[&hash]));
+        let bounced = (message.automatic == Automatic::Bounce)
+            .then(|| Some(store.sent_identity(tenant, message.extra.get("bounce")?.get("message_id")?.as_str()?)))
+            .flatten();
         Ok(Self {
             id: Uuid::now_v7(),
             reading,
@@ -65,9 +78,12 @@ impl<'a> Draft<'a> {
             addresses,
             customer: None,
             domain: domain.map(|domain| store.vault.token("domain", tenant, &[domain.as_bytes()])),
-            identity: message.identity.as_ref().map(|known| identity(&known.kind, &known.value)),
+            identity,
             answers,
-            content: read.fingerprint.content.map(|hash| store.vault.token("content", tenant, &[&hash])),
+            content,
+            marked: addressed(message).find_map(|address| marks::find(&store.vault, tenant, address)),
+            bounced,
+            tombstone: store.tombstone(tenant, identity, content, (&reading.payload_hash, part)),
             named: message.subject.as_deref().map(CaseNumber::find_all).unwrap_or_default(),
             sealed: store.seal_json(&SealedMessage { message, verdict: &read.verdict })?,
         })
@@ -79,12 +95,50 @@ impl<'a> Draft<'a> {
         Some(store.vault.token("customer-content", &self.reading.tenant, &[customer.as_bytes(), &content]))
     }
 
+    /// The token of its buyer and its PO number together.
+    pub(super) fn order_of_customer(&self, store: &SqlStore) -> Option<Token> {
+        let po = self.read.fingerprint.order.as_ref()?.po.as_deref()?;
+        Some(store.vault.token("order", &self.reading.tenant, &[self.customer?.as_bytes(), po.as_bytes()]))
+    }
+
     pub(super) fn candidate(&self) -> Candidate {
-        Candidate { customer: self.customer, domain: self.domain, content: self.content, bytes: (self.reading.payload_hash, self.part) }
+        Candidate {
+            customer: self.customer,
+            domain: self.domain,
+            content: self.content,
+            bytes: (self.reading.payload_hash, self.part),
+            order: self.read.fingerprint.order.clone(),
+        }
     }
 }
 
+/// Every address that a message went to, as far as it says.
+fn addressed(message: &Message) -> impl Iterator<Item = &str> {
+    let named = message.to.iter().chain(&message.cc).take(ADDRESSED).filter_map(|party| Some(party.address.as_ref()?.value.as_str()));
+    let delivered = message.extra.get("delivered_to").and_then(|list| list.as_array()).into_iter().flatten();
+    delivered.filter_map(|address| address.as_str()).take(ADDRESSED).chain(named)
+}
+
 impl SqlStore {
+    /// What a message is known by after it was deleted: its identity and its content, or else its bytes.
+    pub(in super::super) fn tombstone(
+        &self,
+        tenant: &Tenant,
+        identity: Option<Token>,
+        content: Option<Token>,
+        (bytes, part): (&[u8; 32], u32),
+    ) -> Token {
+        match (identity, content) {
+            (Some(identity), Some(content)) => self.vault.token("tombstone", tenant, &[&identity, &content]),
+            _ => self.vault.token("tombstone", tenant, &[bytes, &part.to_be_bytes()]),
+        }
+    }
+
+    /// The token of a PO number, whoever's it is.
+    pub(in super::super) fn po_token(&self, tenant: &Tenant, po: &str) -> Token {
+        self.vault.token("po", tenant, &[po.as_bytes()])
+    }
+
     /// The token that a customer is known by through this address.
     pub(in super::super) fn address_token(&self, tenant: &Tenant, address: &Address, normalized: &str) -> Token {
         self.vault.token("address", tenant, &[address.kind.name().as_bytes(), normalized.as_bytes()])

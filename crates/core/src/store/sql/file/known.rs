@@ -1,6 +1,6 @@
 //! What is there already that a batch's messages could be the same as, or answer. Looked up once for the whole batch, by index.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::{QueryBuilder, Row};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use super::super::super::push_each;
 use super::super::rows::{DbRow, bytes32};
 use super::draft::Draft;
 use super::*;
-use crate::same::{Known, KnownCase, KnownMessage, Rules};
+use crate::same::{Known, KnownCase, KnownMessage, KnownOrder, Rules};
 use crate::time::Timestamp;
 use crate::vault::Token;
 
@@ -29,6 +29,13 @@ pub(super) struct Surroundings {
     /// Messages by the identities that they answer and that had not come yet.
     awaiting: HashMap<Token, Vec<KnownMessage>>,
     content_tokens: HashMap<Uuid, Token>,
+    /// Orders by buyer and PO number.
+    by_order: HashMap<Token, Vec<KnownOrder>>,
+    order_tokens: HashMap<Uuid, Token>,
+    /// Cases of mails of ours, by their identities.
+    ours: HashMap<Token, Uuid>,
+    /// What was deleted.
+    deleted: HashSet<Token>,
     cases: HashMap<Uuid, KnownCase>,
     numbers: HashMap<(Tenant, CaseNumber), Uuid>,
 }
@@ -48,15 +55,56 @@ impl Surroundings {
         let contents = known.content_tokens.values().copied().collect();
         let oldest = drafts.iter().map(|draft| draft.reading.received_at).min().unwrap_or_default();
         known.by_content = messages(tx, "m.content_token", &contents, oldest.minus(rules.window)).await?;
+        known.order_tokens = drafts.iter().filter_map(|draft| Some((draft.id, draft.order_of_customer(store)?))).collect();
+        known.load_orders(tx, oldest.minus(rules.order_window)).await?;
+        known.load_ours(tx, drafts.iter().flat_map(|draft| draft.answers.iter().chain(&draft.bounced)).copied().collect()).await?;
+        known.deleted = buried(tx, drafts.iter().map(|draft| draft.tombstone).collect()).await?;
         // Those of duplicates too: a later message of the batch may answer one.
         let found = known.by_identity.values().chain(known.by_content.values()).chain(known.awaiting.values()).flatten();
-        let cases: BTreeSet<Uuid> = found.filter_map(|message| message.case).collect();
+        let orders = known.by_order.values().flatten().map(|order| order.case).chain(known.ours.values().copied());
+        let cases: BTreeSet<Uuid> = found.filter_map(|message| message.case).chain(orders).collect();
         let mut named: BTreeMap<&Tenant, BTreeSet<CaseNumber>> = BTreeMap::new();
-        for draft in drafts.iter().filter(|draft| !draft.named.is_empty()) {
-            named.entry(&draft.reading.tenant).or_default().extend(&draft.named);
+        for draft in drafts.iter().filter(|draft| !draft.named.is_empty() || draft.marked.is_some()) {
+            named.entry(&draft.reading.tenant).or_default().extend(draft.named.iter().chain(&draft.marked));
         }
         known.load_cases(tx, cases, named).await?;
         Ok(known)
+    }
+
+    async fn load_orders(&mut self, tx: &mut Tx, since: Timestamp) -> Result<()> {
+        let tokens: BTreeSet<Token> = self.order_tokens.values().copied().collect();
+        let tokens: Vec<Vec<u8>> = tokens.iter().map(|token| token.to_vec()).collect();
+        for chunk in tokens.chunks(CHUNK) {
+            let mut query = QueryBuilder::<Db>::new(
+                "SELECT order_token, message_id, case_id, kind, lines_hash, revision FROM orders WHERE received_at >= ",
+            );
+            query.push_bind(since.micros()).push(" AND order_token");
+            push_in(&mut query, chunk);
+            query.push(" ORDER BY revision, id");
+            for row in query.build().fetch_all(&mut **tx).await.map_err(store_error)? {
+                let order = KnownOrder {
+                    message: row.try_get(1).map_err(store_error)?,
+                    case: row.try_get(2).map_err(store_error)?,
+                    kind: orders::kind(row.try_get(3).map_err(store_error)?),
+                    lines: bytes32(&row, 4)?,
+                };
+                self.by_order.entry(token(&row, 0)?.unwrap_or_default()).or_default().push(order);
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_ours(&mut self, tx: &mut Tx, tokens: BTreeSet<Token>) -> Result<()> {
+        let tokens: Vec<Vec<u8>> = tokens.iter().map(|token| token.to_vec()).collect();
+        for chunk in tokens.chunks(CHUNK) {
+            let mut query =
+                QueryBuilder::<Db>::new("SELECT identity_token, case_id FROM outbound WHERE case_id IS NOT NULL AND identity_token");
+            push_in(&mut query, chunk);
+            for row in query.build().fetch_all(&mut **tx).await.map_err(store_error)? {
+                self.ours.insert(token(&row, 0)?.unwrap_or_default(), row.try_get(1).map_err(store_error)?);
+            }
+        }
+        Ok(())
     }
 
     async fn load_cases(&mut self, tx: &mut Tx, ids: BTreeSet<Uuid>, named: BTreeMap<&Tenant, BTreeSet<CaseNumber>>) -> Result<()> {
@@ -105,8 +153,13 @@ impl Surroundings {
         self.cases.entry(id).or_insert_with(|| KnownCase { id, number, customers: Vec::new(), domains: Vec::new() });
     }
 
-    /// Remembers where a message of this batch went, for the ones after it.
-    pub(super) fn add_message(&mut self, draft: &Draft<'_>, case: Option<Uuid>) {
+    /// How many revisions of a message's order there are.
+    pub(super) fn revisions(&self, draft: &Draft<'_>) -> usize {
+        self.order_tokens.get(&draft.id).and_then(|token| self.by_order.get(token)).map_or(0, Vec::len)
+    }
+
+    /// Remembers where a message of this batch went, for the ones after it. A sender who takes part may enter the case again.
+    pub(super) fn add_message(&mut self, draft: &Draft<'_>, case: Option<Uuid>, takes_part: bool, revises: bool) {
         let message = KnownMessage {
             id: draft.id,
             case,
@@ -115,7 +168,12 @@ impl Surroundings {
             content: draft.content,
             bytes: (draft.reading.payload_hash, draft.part),
         };
-        if let Some(case) = case.and_then(|id| self.cases.get_mut(&id)) {
+        let order = draft.read.fingerprint.order.as_ref();
+        if let (Some(order), Some(token), Some(case), true) = (order, self.order_tokens.get(&draft.id), case, revises) {
+            let order = KnownOrder { message: draft.id, case, kind: order.kind, lines: order.lines };
+            self.by_order.entry(*token).or_default().push(order);
+        }
+        if let Some(case) = case.filter(|_| takes_part).and_then(|id| self.cases.get_mut(&id)) {
             let room = case.customers.len() + case.domains.len() < PARTICIPANTS;
             case.customers.extend(draft.customer.filter(|customer| room && !case.customers.contains(customer)));
             case.domains.extend(draft.domain.filter(|domain| room && !case.domains.contains(domain)));
@@ -133,7 +191,13 @@ impl Surroundings {
 
     /// The identities that a message answers and that have not come yet, the direct ones first.
     pub(super) fn awaited(&self, draft: &Draft<'_>) -> Vec<Token> {
-        draft.answers.iter().take(AWAITED).filter(|token| !self.by_identity.contains_key(*token)).copied().collect()
+        draft
+            .answers
+            .iter()
+            .take(AWAITED)
+            .filter(|token| !self.by_identity.contains_key(*token) && !self.ours.contains_key(*token))
+            .copied()
+            .collect()
     }
 
     /// What is known around one message.
@@ -150,9 +214,16 @@ impl Surroundings {
         let answers: Vec<KnownMessage> = draft.identity.and_then(|token| self.awaiting.get(&token)).cloned().unwrap_or_default();
         let siblings: Vec<KnownMessage> =
             self.awaited(draft).iter().filter_map(|token| self.awaiting.get(token)).flatten().cloned().collect();
+        let answered_ours: Vec<Uuid> = draft.answers.iter().filter_map(|token| self.ours.get(token)).copied().collect();
+        let marked = draft.marked.and_then(|number| self.numbered(&draft.reading.tenant, number));
         let threads = answered.iter().chain(&answers).chain(&siblings).filter_map(|message| message.case);
-        let cases: BTreeSet<Uuid> = threads.chain(named.iter().copied()).collect();
+        let cases: BTreeSet<Uuid> = threads.chain(named.iter().copied()).chain(answered_ours.iter().copied()).chain(marked).collect();
         Known {
+            deleted: self.deleted.contains(&draft.tombstone),
+            same_order: self.order_tokens.get(&draft.id).and_then(|token| self.by_order.get(token)).cloned().unwrap_or_default(),
+            bounced: draft.bounced.and_then(|token| self.ours.get(&token)).copied(),
+            marked,
+            answered_ours,
             same_identity: draft.identity.as_ref().map(list).unwrap_or_default(),
             same_content: same_content.filter(in_window).cloned().collect(),
             answered,
@@ -164,8 +235,22 @@ impl Surroundings {
     }
 }
 
+/// Which of these were deleted.
+async fn buried(tx: &mut Tx, tokens: BTreeSet<Token>) -> Result<HashSet<Token>> {
+    let tokens: Vec<Vec<u8>> = tokens.iter().map(|token| token.to_vec()).collect();
+    let mut found = HashSet::new();
+    for chunk in tokens.chunks(CHUNK) {
+        let mut query = QueryBuilder::<Db>::new("SELECT token FROM tombstone WHERE token");
+        push_in(&mut query, chunk);
+        for row in query.build().fetch_all(&mut **tx).await.map_err(store_error)? {
+            found.extend(token(&row, 0)?);
+        }
+    }
+    Ok(found)
+}
+
 /// A token in a row.
-pub(super) fn token(row: &DbRow, column: usize) -> Result<Option<Token>> {
+pub(in super::super) fn token(row: &DbRow, column: usize) -> Result<Option<Token>> {
     let bytes: Option<&[u8]> = row.try_get(column).map_err(store_error)?;
     Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
 }

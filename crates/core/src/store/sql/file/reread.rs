@@ -18,6 +18,9 @@ impl SqlStore {
             received_at: delivery.received_at,
             payload_hash: [0; 32],
             messages: Vec::new(),
+            asides: Vec::new(),
+            stretch: Stretch::default(),
+            answer: None,
         };
         let mut tx = begin(&self.write).await?;
         let mut changed = 0;

@@ -1,6 +1,6 @@
 //! What a batch comes to: gathered in memory, then written at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -10,7 +10,8 @@ use super::draft::Draft;
 use super::known::Surroundings;
 use super::*;
 use crate::case::CaseStatus;
-use crate::message::Message;
+use crate::message::{Automatic, Message};
+use crate::outbound::ByItself;
 use crate::same::{Decision, Link, Relation, Rules};
 use crate::time::Timestamp;
 use crate::vault::Token;
@@ -29,6 +30,10 @@ pub(super) struct Outcome<'a> {
     opened_at: HashMap<Uuid, usize>,
     touched: HashMap<Uuid, Touch>,
     messages: Vec<FiledMessage<'a>>,
+    orders: Vec<NewOrder>,
+    outbound: Vec<NewOutbound>,
+    /// Deliveries of which nothing is left: all that is in them was deleted before.
+    erased: BTreeSet<Uuid>,
     /// Identities that messages answer and that have not come yet.
     awaited: Vec<(Token, Uuid)>,
     events: Vec<Event>,
@@ -41,6 +46,14 @@ struct NewCase {
     message: usize,
     review: bool,
     messages: i32,
+}
+
+/// A revision of an order.
+struct NewOrder {
+    /// The message that says it stands there in `messages`.
+    message: usize,
+    case: Uuid,
+    revision: i32,
 }
 
 /// What happens to a case that was there.
@@ -73,6 +86,9 @@ impl<'a> Outcome<'a> {
             opened_at: HashMap::new(),
             touched: HashMap::new(),
             messages: Vec::with_capacity(messages),
+            orders: Vec::new(),
+            outbound: Vec::new(),
+            erased: BTreeSet::new(),
             awaited: Vec::new(),
             events: Vec::with_capacity(messages),
         }
@@ -82,6 +98,7 @@ impl<'a> Outcome<'a> {
     pub(super) fn add(&mut self, draft: Draft<'a>, decision: Decision, rules: &Rules, surroundings: &mut Surroundings) {
         let Decision { case, link } = decision;
         let opens = draft.read.message.automatic.opens_case() && link.relation != Relation::Duplicate;
+        let opened = case.is_none() && opens;
         let case = match case {
             Some(case) => {
                 self.join(case, &draft, &link);
@@ -94,8 +111,39 @@ impl<'a> Outcome<'a> {
         if case.is_some() && link.relation != Relation::Duplicate && draft.read.message.automatic.opens_case() {
             self.awaited.extend(surroundings.awaited(&draft).into_iter().map(|token| (token, draft.id)));
         }
-        surroundings.add_message(&draft, case);
+        let revises = draft.read.message.order.is_some() && link.relation != Relation::Duplicate;
+        if let Some(case) = case.filter(|_| revises) {
+            let revision = i32::try_from(surroundings.revisions(&draft) + 1).unwrap_or(i32::MAX);
+            self.orders.push(NewOrder { message: self.messages.len(), case, revision });
+        }
+        if let Some(case) = case.filter(|_| opened) {
+            self.outbound.extend(acknowledgement(&draft, case));
+        }
+        if link.rule == "deleted" {
+            self.erased.insert(draft.reading.delivery);
+        }
+        let takes_part = !link.unverified && draft.read.message.automatic.opens_case();
+        surroundings.add_message(&draft, case, takes_part, revises);
         self.messages.push(FiledMessage { draft, case, link });
+    }
+
+    /// What else becomes of a delivery: the answer to an interchange as a whole.
+    pub(super) fn end(&mut self, reading: &Reading) {
+        let answer = reading.answer.as_ref().filter(|answer| answer.by_itself == ByItself::EdiAcknowledgement && !reading.stretch.more);
+        if let Some(answer) = answer {
+            let hash: String = reading.payload_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            self.outbound.push(NewOutbound {
+                tenant: reading.tenant.clone(),
+                sender: answer.sender.clone(),
+                kind: OutboundKind::EdiAcknowledgement,
+                // The same interchange by another way is the same interchange.
+                key: format!("edi-acknowledgement/{hash}"),
+                case: None,
+                message: None,
+                delivery: Some(reading.delivery),
+                content: serde_json::Value::Null,
+            });
+        }
     }
 
     fn join(&mut self, case: Uuid, draft: &Draft<'_>, link: &Link) {
@@ -104,11 +152,20 @@ impl<'a> Outcome<'a> {
             None => {
                 let touch = self.touched.entry(case).or_default();
                 touch.messages += 1;
-                touch.opens_again |= link.relation == Relation::Answer && draft.read.message.automatic.opens_case();
+                touch.opens_again |=
+                    matches!(link.relation, Relation::Answer | Relation::Revision) && draft.read.message.automatic.opens_case();
             }
         }
-        let kind = if link.relation == Relation::Duplicate { "message.duplicate" } else { "message.added" };
-        let data = json!({ "rule": link.rule, "score": link.score, "evidence": link.evidence, "of": link.of });
+        let kind = match link.relation {
+            Relation::Duplicate => "message.duplicate",
+            Relation::Revision => "order.revised",
+            _ if link.rule == "bounce" => "mail.bounced",
+            _ => "message.added",
+        };
+        let bounce = draft.read.message.extra.get("bounce").filter(|_| link.rule == "bounce");
+        let data = json!({
+            "rule": link.rule, "score": link.score, "evidence": link.evidence, "of": link.of, "unverified": link.unverified, "bounce": bounce,
+        });
         self.events.push(Event { tenant: draft.reading.tenant.clone(), kind, case, message: draft.id, data });
     }
 
@@ -119,7 +176,8 @@ impl<'a> Outcome<'a> {
         *last += 1;
         let number = CaseNumber::from_counter(*last);
         let verdict = &draft.read.verdict;
-        let review = verdict.confidence < rules.review_below;
+        let unsure = draft.read.message.order.as_ref().is_some_and(|order| !order.exceptions.is_empty());
+        let review = unsure || verdict.confidence < rules.review_below;
         self.opened_at.insert(id, self.opened.len());
         self.opened.push(NewCase { id, number, message: self.messages.len(), review, messages: 1 });
         let data = json!({
@@ -143,6 +201,9 @@ impl<'a> Outcome<'a> {
         self.write_messages(store, tx).await?;
         self.write_awaited(tx).await?;
         self.write_events(store, tx).await?;
+        self.write_orders(store, tx).await?;
+        self.write_outbound(store, tx).await?;
+        self.erase(tx).await?;
         let mut filed: Vec<Filed> = Vec::new();
         for message in self.messages {
             let reading = message.draft.reading;
@@ -261,7 +322,7 @@ impl<'a> Outcome<'a> {
                 token(draft.content),
                 token(draft.content_of_customer(store)),
                 token(draft.domain),
-                std::mem::take(&mut draft.sealed).into(),
+                if link.rule == "deleted" { store.nothing()? } else { std::mem::take(&mut draft.sealed) }.into(),
                 store.seal_json(link)?.into(),
             ]);
         }
@@ -274,6 +335,67 @@ impl<'a> Outcome<'a> {
             rows.push([token.as_slice().into(), (*message).into()]);
         }
         rows.insert(tx, "awaited", "ON CONFLICT (token, message_id) DO NOTHING").await.map(drop)
+    }
+
+    async fn write_orders(&self, store: &SqlStore, tx: &mut Tx) -> Result<()> {
+        let mut rows = Rows::new(&orders::NEW);
+        let mut before = Vec::new();
+        for order in &self.orders {
+            let Some(FiledMessage { draft, .. }) = self.messages.get(order.message) else { continue };
+            let Some(facts) = &draft.read.fingerprint.order else { continue };
+            let (po, buyer) = (facts.po.as_deref().map(|po| store.po_token(&draft.reading.tenant, po)), draft.order_of_customer(store));
+            if let (Some(buyer), true) = (buyer, order.revision > 1) {
+                before.push((buyer, order.revision, orders::status_before(facts.kind)));
+            }
+            rows.push([
+                Uuid::now_v7().into(),
+                draft.reading.tenant.as_str().into(),
+                order.case.into(),
+                draft.id.into(),
+                draft.customer.into(),
+                order.revision.into(),
+                orders::code(facts.kind).into(),
+                OrderStatus::Open.code().into(),
+                draft.reading.received_at.micros().into(),
+                facts.lines.as_slice().into(),
+                po.as_ref().map(<[u8; 16]>::as_slice).into(),
+                buyer.as_ref().map(<[u8; 16]>::as_slice).into(),
+            ]);
+        }
+        rows.insert(tx, "orders", "").await?;
+        for (buyer, revision, status) in before {
+            sqlx::query("UPDATE orders SET status = $1 WHERE order_token = $2 AND revision < $3 AND status = 0")
+                .bind(status.code())
+                .bind(buyer.to_vec())
+                .bind(revision)
+                .execute(&mut **tx)
+                .await
+                .map_err(store_error)?;
+        }
+        Ok(())
+    }
+
+    async fn write_outbound(&self, store: &SqlStore, tx: &mut Tx) -> Result<()> {
+        let mut rows = Rows::new(&outbound::NEW);
+        for new in &self.outbound {
+            rows.push(store.outbound_row(Uuid::now_v7(), new, self.now)?);
+        }
+        rows.insert(tx, "outbound", "ON CONFLICT (tenant, key) DO NOTHING").await.map(drop)
+    }
+
+    /// Of what was deleted before, nothing is kept that could be read.
+    async fn erase(&self, tx: &mut Tx) -> Result<()> {
+        for delivery in &self.erased {
+            let whole = self
+                .messages
+                .iter()
+                .filter(|message| message.draft.reading.delivery == *delivery)
+                .all(|message| message.link.rule == "deleted");
+            if whole {
+                erase::bytes_of(tx, *delivery).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn write_events(&self, store: &SqlStore, tx: &mut Tx) -> Result<()> {
@@ -292,6 +414,21 @@ impl<'a> Outcome<'a> {
         }
         rows.insert(tx, "event", "").await.map(drop)
     }
+}
+
+/// What goes back for a message that opened a case: only people are told that they were heard.
+fn acknowledgement(draft: &Draft<'_>, case: Uuid) -> Option<NewOutbound> {
+    let answer = draft.reading.answer.as_ref().filter(|answer| answer.by_itself == ByItself::Acknowledgement)?;
+    (draft.read.message.automatic == Automatic::None).then(|| NewOutbound {
+        tenant: draft.reading.tenant.clone(),
+        sender: answer.sender.clone(),
+        kind: OutboundKind::Acknowledgement,
+        key: format!("acknowledgement/{}", draft.id),
+        case: Some(case),
+        message: Some(draft.id),
+        delivery: None,
+        content: serde_json::Value::Null,
+    })
 }
 
 /// What a list of cases shows of a message: who wrote it, and its subject, or else how its text begins.
