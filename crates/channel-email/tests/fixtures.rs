@@ -130,7 +130,7 @@ fn is_part_of(wanted: &Value, got: &Value) -> bool {
 fn every_mail_reads_as_expected() {
     let mut failed = String::new();
     let paths = fixtures();
-    assert!(paths.len() >= 60, "only {} fixtures", paths.len());
+    assert!(paths.len() >= 280, "only {} fixtures", paths.len());
     for path in paths {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let expected = fs::read_to_string(path.with_extension("json")).unwrap_or_else(|error| panic!("{name}.json: {error}"));
@@ -141,6 +141,17 @@ fn every_mail_reads_as_expected() {
         }
     }
     assert!(failed.is_empty(), "\n{failed}");
+}
+
+#[test]
+fn every_client_answers_in_every_language() {
+    let names: Vec<String> = fixtures().iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    for client in ["outlook", "gmail", "apple", "thunderbird", "notes", "iphone", "samsung"] {
+        for language in ["nl", "en", "de", "fr"] {
+            assert!(names.contains(&format!("q-{client}-{language}")), "nothing by {client} in {language}");
+        }
+    }
+    assert!(names.iter().filter(|name| name.starts_with("q-") || name.starts_with("f-")).count() >= 140);
 }
 
 #[test]

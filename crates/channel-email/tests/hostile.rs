@@ -72,7 +72,21 @@ fn long_lines() {
     let line = "woord ".repeat(1_700_000);
     let message = read(format!("From: a@example.nl\nSubject: lang\n\n{line}\n"));
     assert_eq!(message.body.full_text, line.trim_end());
-    for name in ["Subject", "From", "To", "References", "Content-Type", "Date", "Message-ID", "X-Other", "Content-Disposition"] {
+    for name in [
+        "Subject",
+        "From",
+        "To",
+        "References",
+        "Content-Type",
+        "Date",
+        "Message-ID",
+        "X-Other",
+        "Content-Disposition",
+        "List-Id",
+        "List-Post",
+        "X-BeenThere",
+        "Delivered-To",
+    ] {
         let message = read(format!("From: b@example.nl\n{name}: {line}\n\nTekst\n"));
         assert_eq!(message.body.full_text, "Tekst", "{name}");
         let message = read(format!("From: b@example.nl\n{name}: {}\n\nTekst\n", "<a@b.example>,;=?x?q?\"(\n ".repeat(100_000)));
@@ -284,6 +298,30 @@ proptest! {
         mail.extend(body);
         check(&mail);
     }
+}
+
+#[test]
+fn the_envelope_says_whose_mailbox_it_is_where_no_header_does() {
+    let whole = include_str!("fixtures/a-inbox-mailman.eml");
+    let without: String = whole.lines().filter(|line| !line.starts_with("Delivered-To") && !line.starts_with("X-Original-To")).fold(
+        String::new(),
+        |mut mail, line| {
+            // A name that only this company's inbox has.
+            mail.push_str(&line.replace("vertrieb", "kueche"));
+            mail.push('\n');
+            mail
+        },
+    );
+    let with = |name: &str, value: &str| {
+        let mut delivery = delivery(without.clone());
+        delivery.envelope.insert(name.into(), json!(value));
+        EmailReader.read(&delivery).unwrap().remove(0).automatic
+    };
+    assert_eq!(read(without.clone()).automatic, Automatic::Bulk);
+    assert_eq!(with("user", "karin@moebelbau.example"), Automatic::None);
+    assert_eq!(with("rcpt_to", "karin@Moebelbau.example"), Automatic::None);
+    assert_eq!(with("rcpt_to", "karin@andere.example"), Automatic::Bulk);
+    assert_eq!(with("user", "MOEBELBAU\\karin"), Automatic::Bulk);
 }
 
 #[test]

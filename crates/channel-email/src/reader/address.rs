@@ -3,7 +3,7 @@
 
 use loket_core::message::{Address, Party};
 
-use super::fields::unfold;
+use super::fields::{Fields, unfold};
 use super::limits::{MAX_NAME, MAX_PARTIES};
 use super::lines::one_line;
 use super::words::{self, Scanner};
@@ -35,6 +35,22 @@ pub(super) fn domain_of(party: &Party) -> Option<String> {
     Some(mail_of(party)?.rsplit_once('@')?.1.to_lowercase())
 }
 
+/// The mailboxes that a mail was delivered to, as the way wrote it down.
+pub(super) fn delivered_to(fields: &Fields<'_>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in ["delivered-to", "x-original-to", "envelope-to", "x-envelope-to"] {
+        for party in fields.all(name).take(5).flat_map(|raw| parties(raw.get(..raw.len().min(2_000)).unwrap_or_default(), None)) {
+            if let Some(address) = party.address.map(|address| address.value)
+                && !found.contains(&address)
+                && found.len() < 10
+            {
+                found.push(address);
+            }
+        }
+    }
+    found
+}
+
 struct List<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -49,13 +65,13 @@ struct List<'a> {
 
 /// One address while it is read.
 #[derive(Default)]
-struct Draft {
+struct Draft<'a> {
     /// The text outside of angle brackets and comments, quotes undone.
     phrase: Vec<u8>,
     /// Where in the phrase text in quotes stands: an `@` or a blank in there means nothing.
     quoted: Vec<(usize, usize)>,
     comment: Vec<u8>,
-    angle: Option<Vec<u8>>,
+    angle: Option<&'a [u8]>,
 }
 
 impl<'a> List<'a> {
@@ -83,8 +99,10 @@ impl<'a> List<'a> {
                 // The end of a bracket that was ended already.
                 b'>' => self.at += 1,
                 _ => {
-                    draft.phrase.push(byte);
-                    self.at += 1;
+                    let length =
+                        self.rest().iter().skip(1).position(|b| b"\"(<[,;:=>".contains(b)).map_or(self.rest().len(), |end| end + 1);
+                    draft.phrase.extend_from_slice(self.rest().get(..length).unwrap_or_default());
+                    self.at += length;
                 }
             }
         }
@@ -95,7 +113,7 @@ impl<'a> List<'a> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    fn quoted(&mut self, draft: &mut Draft) {
+    fn quoted(&mut self, draft: &mut Draft<'a>) {
         let from = draft.phrase.len();
         let mut rest = self.rest().get(1..).unwrap_or_default();
         let length = rest.len();
@@ -124,7 +142,7 @@ impl<'a> List<'a> {
         self.at += 1;
     }
 
-    fn comment(&mut self, draft: &mut Draft) {
+    fn comment(&mut self, draft: &mut Draft<'a>) {
         let rest = self.rest();
         let mut depth = 0_usize;
         let mut escaped = false;
@@ -154,7 +172,7 @@ impl<'a> List<'a> {
         self.at += 1;
     }
 
-    fn angle(&mut self, draft: &mut Draft) {
+    fn angle(&mut self, draft: &mut Draft<'a>) {
         let rest = self.rest().get(1..).unwrap_or_default();
         let end = if self.no_angle { None } else { rest.iter().position(|&b| b == b'>') };
         self.no_angle |= end.is_none();
@@ -164,18 +182,18 @@ impl<'a> List<'a> {
         let inside = inside.iter().rposition(|&b| b == b'<').and_then(|at| inside.get(at + 1..)).unwrap_or(inside);
         self.at += 1 + end + usize::from(rest.get(end) == Some(&b'>'));
         if draft.angle.as_ref().is_none_or(|earlier| !earlier.contains(&b'@')) {
-            if let Some(earlier) = draft.angle.replace(inside.to_vec()) {
+            if let Some(earlier) = draft.angle.replace(inside) {
                 draft.phrase.extend(earlier);
             }
         } else if inside.contains(&b'@') {
             // Two addresses without a comma between them.
             self.finish(std::mem::take(draft));
-            draft.angle = Some(inside.to_vec());
+            draft.angle = Some(inside);
         }
     }
 
     /// `[192.0.2.1]` and `[IPv6:2001:db8::1]`: the colons are no groups'.
-    fn literal(&mut self, draft: &mut Draft) {
+    fn literal(&mut self, draft: &mut Draft<'a>) {
         let rest = self.rest();
         let end = rest.iter().take(64).position(|&b| b == b']').map_or(1, |end| end + 1);
         draft.phrase.extend_from_slice(rest.get(..end).unwrap_or_default());
@@ -183,15 +201,15 @@ impl<'a> List<'a> {
     }
 
     /// An encoded word goes into the phrase whole: it may have commas in it that it should not.
-    fn word(&mut self, draft: &mut Draft) {
+    fn word(&mut self, draft: &mut Draft<'a>) {
         let end = self.words.word_at(self.at).map_or(self.at + 1, |word| word.end);
         draft.phrase.extend_from_slice(self.bytes.get(self.at..end).unwrap_or_default());
         self.at = end;
     }
 
-    fn finish(&mut self, draft: Draft) {
+    fn finish(&mut self, draft: Draft<'a>) {
         let comment = self.name(&draft.comment);
-        let party = match &draft.angle {
+        let party = match draft.angle {
             Some(angle) => {
                 let address = self.address(angle);
                 Party { name: self.name(&draft.phrase).or(comment), address, ..Party::default() }
@@ -204,7 +222,7 @@ impl<'a> List<'a> {
     }
 
     /// Without angle brackets: the word with the `@` is the address, the others are the name.
-    fn bare(&self, draft: &Draft, comment: Option<String>) -> Party {
+    fn bare(&self, draft: &Draft<'a>, comment: Option<String>) -> Party {
         let in_quotes = |at: usize| draft.quoted.iter().any(|&(from, to)| (from..to).contains(&at));
         let Some(at) = draft.phrase.iter().enumerate().rposition(|(at, &b)| b == b'@' && (draft.quoted.len() > 20 || !in_quotes(at)))
         else {
@@ -239,7 +257,7 @@ impl<'a> List<'a> {
     }
 
     /// A name only, or a local account (`root`, `MAILER-DAEMON (Mail Delivery System)`).
-    fn without_at(&self, draft: &Draft, comment: Option<String>) -> Party {
+    fn without_at(&self, draft: &Draft<'a>, comment: Option<String>) -> Party {
         let phrase = draft.phrase.trim_ascii();
         let account = draft.quoted.is_empty()
             && !phrase.is_empty()
@@ -255,9 +273,11 @@ impl<'a> List<'a> {
         if raw.trim_ascii().is_empty() {
             return None;
         }
-        let (name, _) = one_line(&words::decode(raw, self.hint).text, MAX_NAME);
+        let (mut name, _) = one_line(&words::decode(raw, self.hint).text, MAX_NAME);
         // Runs of blanks come from comments and folding.
-        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !name.is_ascii() || name.contains("  ") || name.trim().len() < name.len() {
+            name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        }
         (!name.is_empty()).then_some(name)
     }
 
@@ -268,6 +288,10 @@ impl<'a> List<'a> {
         let text = text.trim();
         let text = text.get(..7).filter(|start| start.eq_ignore_ascii_case("mailto:")).and_then(|_| text.get(7..)).unwrap_or(text);
         let in_quotes = text.starts_with('"');
+        if text.len() <= MAX_NAME && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>')) {
+            let address = text.trim_matches([',', ';', '\'']);
+            return (!address.is_empty()).then(|| Address::mail(address));
+        }
         let address: String = text
             .chars()
             .filter(|&c| !c.is_control() && !matches!(c, '<' | '>' | '\u{200b}' | '\u{feff}') && (in_quotes || !c.is_whitespace()))

@@ -9,12 +9,13 @@ use super::content::{Content, is_message};
 use super::fields::Fields;
 use super::notes::Notes;
 use super::parts::{self, Mail};
-use super::quotes::{Prefix, prefix};
+use super::quotes::Prefix;
 
 /// What is known about who sent a mail to whom.
 pub(super) struct Sending<'a> {
     pub(super) fields: &'a Fields<'a>,
-    pub(super) subject: Option<&'a str>,
+    /// What the beginning of its subject says.
+    pub(super) prefix: Prefix,
     pub(super) from: Option<&'a Party>,
     pub(super) sender: Option<&'a Party>,
     pub(super) reply_to: Option<&'a Party>,
@@ -45,7 +46,7 @@ fn forwarded(sending: &Sending<'_>, mail: &Mail<'_>, content: &Content) -> Optio
     if let Some(party) = sending.forwarded_from.and_then(party_in_text) {
         return Some(party);
     }
-    let passes_on = content.text_of_attached || sending.subject.map(prefix) == Some(Prefix::Forward);
+    let passes_on = content.text_of_attached || sending.prefix == Prefix::Forward;
     let mut messages = content.attached.iter().filter_map(|&index| mail.parts.get(index)).filter(|part| is_message(part));
     let only = messages.next().filter(|_| messages.next().is_none())?;
     if !passes_on || mail.parts.first().is_some_and(|mail| mail.media.value == "multipart/report") {

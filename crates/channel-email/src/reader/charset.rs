@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use mail_parser::decoders::charsets::{DecoderFnc, map::charset_decoder};
+use memchr::{memchr, memmem};
 
 /// How many bytes a guess is made from.
 const GUESS_FROM: usize = 256 * 1024;
@@ -13,18 +14,26 @@ const GUESS_FROM: usize = 256 * 1024;
 const FEW: usize = 4;
 
 /// Bytes as text, and what was wrong with their label, if anything.
-pub(super) fn decode(bytes: &[u8], label: Option<&str>) -> (String, Option<String>) {
+pub(super) fn decode<'a>(bytes: &'a [u8], label: Option<&str>) -> (Cow<'a, str>, Option<String>) {
+    // Nearly all mail.
+    if label.is_none_or(|label| label.eq_ignore_ascii_case("utf-8") || label.eq_ignore_ascii_case("us-ascii"))
+        && let Ok(text) = std::str::from_utf8(bytes)
+        && !text.starts_with('\u{feff}')
+        && memchr(0x1b, bytes).is_none()
+    {
+        return (Cow::Borrowed(text), None);
+    }
     let label = label.map(clean_label).filter(|label| !label.is_empty());
     if let Some((encoding, length)) = Encoding::for_bom(bytes)
         && (encoding == UTF_8 || bytes.len().is_multiple_of(2))
     {
-        return (encoding.decode_without_bom_handling(bytes.get(length..).unwrap_or_default()).0.into_owned(), None);
+        return (encoding.decode_without_bom_handling(bytes.get(length..).unwrap_or_default()).0, None);
     }
     match label.as_deref().map_or(Charset::Unsaid, charset) {
         Charset::Unsaid => unlabelled(bytes, label.as_deref()),
         Charset::Known(encoding) => labelled(bytes, encoding, label.as_deref().unwrap_or_default()),
-        Charset::Rare(decoder) => (decoder(bytes), None),
-        Charset::Utf7 => (utf7(bytes), None),
+        Charset::Rare(decoder) => (decoder(bytes).into(), None),
+        Charset::Utf7 => (utf7(bytes).into(), None),
         Charset::Unknown => {
             let (text, found) = best(bytes);
             let label = label.unwrap_or_default();
@@ -69,13 +78,13 @@ fn clean_label(label: &str) -> String {
         .to_ascii_lowercase()
 }
 
-fn labelled(bytes: &[u8], encoding: &'static Encoding, label: &str) -> (String, Option<String>) {
+fn labelled<'a>(bytes: &'a [u8], encoding: &'static Encoding, label: &str) -> (Cow<'a, str>, Option<String>) {
     let wide = encoding == UTF_16LE || encoding == UTF_16BE;
     if wide && !bytes.contains(&0) {
         return unlabelled(bytes, Some(label));
     }
     if !wide && encoding != ISO_2022_JP && bytes.is_ascii() {
-        return (String::from_utf8_lossy(bytes).into_owned(), None);
+        return (String::from_utf8_lossy(bytes), None);
     }
     let (text, wrong) = encoding.decode_without_bom_handling(bytes);
     // In a single-byte set every byte means something; text that happens to be valid UTF-8 in it does not occur by chance.
@@ -83,27 +92,27 @@ fn labelled(bytes: &[u8], encoding: &'static Encoding, label: &str) -> (String, 
         && let Ok(utf8) = std::str::from_utf8(bytes)
         && !bytes.is_ascii()
     {
-        return (utf8.to_owned(), Some(format!("the text says that it is {label} and is UTF-8")));
+        return (utf8.into(), Some(format!("the text says that it is {label} and is UTF-8")));
     }
     let note = wrong.then(|| format!("some of the text is not valid {label}"));
-    (text.into_owned(), note)
+    (text, note)
 }
 
-fn unlabelled(bytes: &[u8], label: Option<&str>) -> (String, Option<String>) {
+fn unlabelled<'a>(bytes: &'a [u8], label: Option<&str>) -> (Cow<'a, str>, Option<String>) {
     let escapes =
         bytes.contains(&0x1b) && [&b"\x1b$B"[..], b"\x1b$@", b"\x1b(J"].iter().any(|escape| super::lines::contains(bytes, escape));
     if escapes {
         return (
-            ISO_2022_JP.decode_without_bom_handling(bytes).0.into_owned(),
+            ISO_2022_JP.decode_without_bom_handling(bytes).0,
             Some("the text does not say its character set; read as ISO-2022-JP".into()),
         );
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => (text.to_owned(), None),
+        Ok(text) => (text.into(), None),
         Err(error) => {
             let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
             if error.error_len().is_none() && (label.is_some_and(|label| label.starts_with("utf")) || !valid.is_ascii()) {
-                let text = String::from_utf8_lossy(bytes).into_owned();
+                let text = String::from_utf8_lossy(bytes);
                 return (text, Some("the text ends in the middle of a character".into()));
             }
             let (text, found) = best(bytes);
@@ -114,12 +123,12 @@ fn unlabelled(bytes: &[u8], label: Option<&str>) -> (String, Option<String>) {
 }
 
 /// The text without any help from a label, and the name of what it was read as.
-fn best(bytes: &[u8]) -> (String, &'static str) {
+fn best(bytes: &[u8]) -> (Cow<'_, str>, &'static str) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return (text.to_owned(), "UTF-8");
+        return (text.into(), "UTF-8");
     }
     if let Some(text) = mostly_utf8(bytes) {
-        return (text, "UTF-8 with strays");
+        return (text.into(), "UTF-8 with strays");
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(bytes.get(..GUESS_FROM).unwrap_or(bytes), true);
@@ -128,7 +137,7 @@ fn best(bytes: &[u8]) -> (String, &'static str) {
     if encoding != ISO_2022_JP && bytes.iter().filter(|b| !b.is_ascii()).count() < FEW {
         encoding = WINDOWS_1252;
     }
-    (encoding.decode_without_bom_handling(bytes).0.into_owned(), encoding.name())
+    (encoding.decode_without_bom_handling(bytes).0, encoding.name())
 }
 
 /// UTF-8 with a few bytes of something else in it: what a gateway appended, or a character that was cut in two. Each of those
@@ -202,7 +211,7 @@ fn utf16_of_base64(encoded: &[u8]) -> impl Iterator<Item = u16> {
 /// The character set that an HTML page says it is in, near its beginning.
 pub(super) fn of_html(bytes: &[u8]) -> Option<String> {
     let head = bytes.get(..bytes.len().min(2_048))?.to_ascii_lowercase();
-    let at = head.windows(8).position(|window| window == b"charset=")?;
+    let at = memmem::find(&head, b"charset=")?;
     let label = String::from_utf8_lossy(head.get(at + 8..)?.trim_ascii_start()).into_owned();
     let label = clean_label(label.split(['>', '/', ';']).next()?);
     (!label.is_empty()).then_some(label)
@@ -211,11 +220,11 @@ pub(super) fn of_html(bytes: &[u8]) -> Option<String> {
 /// Text of a header that was sent in eight bits.
 pub(super) fn of_header<'a>(bytes: &'a [u8], hint: Option<&str>) -> (Cow<'a, str>, bool) {
     match std::str::from_utf8(bytes) {
-        Ok(text) if !bytes.contains(&0x1b) => (Cow::Borrowed(text), false),
+        Ok(text) if memchr(0x1b, bytes).is_none() => (Cow::Borrowed(text), false),
         _ => {
             // The body's character set is the best guess, when it has eight bits at all.
             let hint = hint.filter(|hint| matches!(charset(&clean_label(hint)), Charset::Known(_)));
-            (Cow::Owned(decode(bytes, hint).0), true)
+            (decode(bytes, hint).0, true)
         }
     }
 }
@@ -226,7 +235,7 @@ mod tests {
 
     #[test]
     fn labels_that_lie() {
-        let decoded = |bytes: &[u8], label: &str| decode(bytes, Some(label)).0;
+        let decoded = |bytes: &[u8], label: &str| decode(bytes, Some(label)).0.into_owned();
         assert_eq!(decoded("Grüße".as_bytes(), "iso-8859-1"), "Grüße");
         assert_eq!(decoded(b"Gr\xfc\xdfe aus M\xfcnchen", "utf-8"), "Grüße aus München");
         assert_eq!(decoded(b"Gr\xfc\xdfe", "us-ascii"), "Grüße");
@@ -249,7 +258,7 @@ mod tests {
 
     #[test]
     fn utf7_and_rare_sets() {
-        let decoded = |bytes: &[u8], label: &str| decode(bytes, Some(label)).0;
+        let decoded = |bytes: &[u8], label: &str| decode(bytes, Some(label)).0.into_owned();
         assert_eq!(decoded(b"Hi Mom -+Jjo--! 1 +- 1 +AOk-t+AOk", "utf-7"), "Hi Mom -☺-! 1 + 1 été");
         assert_eq!(decoded(b"\x82", "cp850"), "é");
         assert_eq!(decoded(b"\x1b$B%O%m!<\x1b(B", "iso-2022-jp"), "ハロー");

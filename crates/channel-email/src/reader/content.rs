@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use loket_core::message::Attachment;
+use memchr::memchr_iter;
 
 use super::html::{self, Mark};
 use super::ids::sha256_hex;
 use super::limits::MAX_NAME;
-use super::lines::{clean, one_line};
+use super::lines::{clean, lossy, one_line};
 use super::notes::Notes;
-use super::params::Parameters;
 use super::parts::{Mail, Part, Wrapping};
-use super::transfer::{self, Encoding};
+use super::transfer;
 use super::unpack::{self, Unpacked};
 use super::{calendar, charset, flowed, parts};
 
@@ -88,7 +88,7 @@ impl Content {
             let start = text.len() - text.trim_start().len();
             let line = text.get(..start).and_then(|blank| blank.rfind('\n')).map_or(0, |end| end + 1);
             self.text = if line == 0 { text } else { text.get(line..).unwrap_or_default().to_owned() };
-            self.line_ends = self.text.matches('\n').count();
+            self.line_ends = memchr_iter(b'\n', self.text.as_bytes()).count();
             self.marks = marks;
             return;
         }
@@ -100,7 +100,7 @@ impl Content {
         self.marks.resize(self.line_ends, Mark::None);
         self.marks.extend(marks);
         let text = text.trim_start_matches('\n');
-        self.line_ends += text.matches('\n').count();
+        self.line_ends += memchr_iter(b'\n', text.as_bytes()).count();
         self.text.push_str(text);
     }
 
@@ -186,7 +186,7 @@ impl<'m, 'a, 'n> Finder<'m, 'a, 'n> {
         self.attached.push(index);
         let texts = match wrapping {
             Wrapping::Signature => 0,
-            Wrapping::Tnef { texts } => *texts,
+            Wrapping::Tnef { texts, .. } => *texts,
         };
         if texts > 0 {
             self.tnef.get_or_insert(index);
@@ -197,7 +197,7 @@ impl<'m, 'a, 'n> Finder<'m, 'a, 'n> {
     /// The text that was in a winmail.dat.
     fn tnef_text(&mut self) -> Option<Block> {
         let part = self.tnef.and_then(|index| self.mail.parts.get(index))?;
-        let Some(Wrapping::Tnef { texts }) = part.wrapping else { return None };
+        let Some(Wrapping::Tnef { texts, .. }) = part.wrapping else { return None };
         let texts = part.children.iter().take(texts).filter_map(|&child| self.mail.parts.get(child));
         let block = alternatives(texts.map(|text| vec![self.block(text, kind(text) == Kind::Html)]).collect());
         (!block.is_blank()).then_some(block)
@@ -205,9 +205,8 @@ impl<'m, 'a, 'n> Finder<'m, 'a, 'n> {
 
     fn leaf(&mut self, index: usize, part: &Part<'_>, in_alternative: bool) -> Option<Block> {
         let root = index == 0;
-        let disposition = part.fields.first("content-disposition").map(Parameters::read);
-        let named = name_of(part, disposition.as_ref()).is_some();
-        let detached = disposition.as_ref().is_some_and(|d| d.value == "attachment");
+        let named = file_name(part).is_some();
+        let detached = part.disposition.as_ref().is_some_and(|d| d.value == "attachment");
         let kind = kind(part);
         if part.skipped.is_some() || kind == Kind::Attached || detached || (named && !root && !in_alternative) {
             self.note_attached(part);
@@ -356,11 +355,11 @@ fn looks_like_html(text: &str) -> bool {
 
 /// The text of a part, decoded, clean.
 fn text_of(part: &Part<'_>, notes: &mut Notes) -> String {
-    let (bytes, note) = transfer::decode(part.raw, encoding_of(part), true);
+    let (bytes, note) = transfer::decode(part.raw, part.encoding, true);
     if let Some(note) = note {
         notes.add(note);
     }
-    let label = part.media.word("charset").or_else(|| charset::of_html(&bytes).filter(|_| kind(part) == Kind::Html));
+    let label = part.media.word("charset").or_else(|| if kind(part) == Kind::Html { charset::of_html(&bytes) } else { None });
     let (text, note) = charset::decode(&bytes, label.as_deref());
     if let Some(note) = note {
         notes.add(note);
@@ -368,17 +367,12 @@ fn text_of(part: &Part<'_>, notes: &mut Notes) -> String {
     clean(text)
 }
 
-/// How a part was encoded for the way.
-pub(super) fn encoding_of(part: &Part<'_>) -> Encoding {
-    Encoding::named(part.fields.word("content-transfer-encoding").as_deref())
-}
-
 /// The decoded bytes of a part. What was skipped is given as it came.
 pub(super) fn bytes_of<'a>(part: &Part<'a>) -> Cow<'a, [u8]> {
     if part.skipped.is_some() || part.is_multipart {
         return Cow::Borrowed(part.raw);
     }
-    transfer::decode(part.raw, encoding_of(part), part.media.value.starts_with("text/")).0
+    transfer::decode(part.raw, part.encoding, part.media.value.starts_with("text/")).0
 }
 
 /// Whether a part is a message of its own.
@@ -388,10 +382,9 @@ pub(super) fn is_message(part: &Part<'_>) -> bool {
 
 /// An attachment as the message shows it. `cut_off` says why its end is missing, if it is.
 pub(super) fn attachment(part: &Part<'_>, cut_off: Option<&str>) -> Attachment {
-    let disposition = part.fields.first("content-disposition").map(Parameters::read);
     let bytes = bytes_of(part);
     Attachment {
-        name: name_of(part, disposition.as_ref()),
+        name: file_name(part),
         media_type: media_type_of(part),
         size: bytes.len() as u64,
         sha256: sha256_hex(&bytes),
@@ -400,13 +393,9 @@ pub(super) fn attachment(part: &Part<'_>, cut_off: Option<&str>) -> Attachment {
     }
 }
 
-/// The name of the file that a part is, if it is one.
-pub(super) fn file_name(part: &Part<'_>) -> Option<String> {
-    name_of(part, part.fields.first("content-disposition").map(Parameters::read).as_ref())
-}
-
 /// The name that the sender gave a file: data, whatever it looks like.
-fn name_of(part: &Part<'_>, disposition: Option<&Parameters>) -> Option<String> {
+pub(super) fn file_name(part: &Part<'_>) -> Option<String> {
+    let disposition = part.disposition.as_ref();
     let name = disposition.and_then(|d| d.text("filename").or_else(|| d.text("name"))).filter(|name| !name.trim().is_empty());
     let name = name.or_else(|| part.media.text("name").or_else(|| part.media.text("filename")))?;
     let (name, _) = one_line(&name, MAX_NAME);
@@ -422,7 +411,7 @@ fn media_type_of(part: &Part<'_>) -> String {
 }
 
 fn content_id(raw: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(raw.get(..raw.len().min(998))?).into_owned();
+    let text = lossy(raw.get(..raw.len().min(998))?);
     let (id, _) = one_line(text.trim().trim_start_matches('<').trim_end_matches('>'), MAX_NAME);
     (!id.is_empty()).then_some(id)
 }

@@ -1,15 +1,19 @@
 //! Dates as mailers write them: RFC 5322, what came before it, ISO 8601, names of months in other languages, zones by name,
 //! none at all.
 
+use std::borrow::Cow;
+
 use loket_core::message::SentAt;
 use loket_core::time::Timestamp;
 
 use super::fields::unfold;
+use super::lines::lossy;
+use super::phrases::lower;
 
 /// The moment and the sender's offset; `None` when no date can be made of it.
 pub(super) fn read(raw: &[u8]) -> Option<SentAt> {
     let raw = unfold(raw);
-    let text = String::from_utf8_lossy(raw.get(..raw.len().min(200))?).to_lowercase();
+    let text = lower(&lossy(raw.get(..raw.len().min(200))?));
     let mut found = Found::default();
     let (outside, comment) = without_comments(&text);
     found.read(&outside);
@@ -20,7 +24,10 @@ pub(super) fn read(raw: &[u8]) -> Option<SentAt> {
 }
 
 /// The text without what is in brackets, and what is in the last of them.
-fn without_comments(text: &str) -> (String, String) {
+fn without_comments(text: &str) -> (Cow<'_, str>, String) {
+    if !text.contains(['(', ')']) {
+        return (text.into(), String::new());
+    }
     let (mut outside, mut comment, mut depth) = (String::new(), String::new(), 0_u32);
     for c in text.chars() {
         match c {
@@ -36,7 +43,7 @@ fn without_comments(text: &str) -> (String, String) {
             c => outside.push(c),
         }
     }
-    (outside, comment)
+    (outside.into(), comment)
 }
 
 #[derive(Default)]

@@ -4,7 +4,7 @@ use loket_core::message::Party;
 use serde_json::{Map, Value, json};
 
 use super::Header;
-use super::address::parties;
+use super::address::{delivered_to, parties};
 use super::automatic::Judgement;
 use super::behalf::Behalf;
 use super::fields::Fields;
@@ -25,7 +25,7 @@ pub(super) fn collect(fields: &Fields<'_>, header: &Header, judgement: &Judgemen
     keep("return_path", text(fields, "return-path"));
     keep("auto_submitted", text(fields, "auto-submitted"));
     keep("mailer", text(fields, "x-mailer").or_else(|| text(fields, "user-agent")));
-    keep("delivered_to", delivered_to(fields));
+    keep("delivered_to", Some(delivered_to(fields)).filter(|found| !found.is_empty()).map(Value::from));
     keep("sender", header.sender.as_ref().map(shown));
     keep("other_from", (!header.other_from.is_empty()).then(|| header.other_from.iter().take(20).map(shown).collect()));
     keep("resent_from", fields.first("resent-from").and_then(|raw| parties(raw, None).first().map(shown)));
@@ -54,20 +54,4 @@ fn importance(fields: &Fields<'_>) -> Option<&'static str> {
         ("low" | "non-urgent", _) | (_, Some('4' | '5')) => Some("low"),
         _ => None,
     }
-}
-
-/// The mailboxes that it was delivered to, as the way wrote it down.
-fn delivered_to(fields: &Fields<'_>) -> Option<Value> {
-    let mut found: Vec<String> = Vec::new();
-    for name in ["delivered-to", "x-original-to", "envelope-to", "x-envelope-to"] {
-        for party in fields.all(name).take(5).flat_map(|raw| parties(raw.get(..raw.len().min(2_000)).unwrap_or_default(), None)) {
-            if let Some(address) = party.address.map(|address| address.value)
-                && !found.contains(&address)
-                && found.len() < 10
-            {
-                found.push(address);
-            }
-        }
-    }
-    (!found.is_empty()).then(|| json!(found))
 }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::lines::{Line, line_at};
+use memchr::memchr2;
+
+use super::lines::{Line, line_at, lossy};
 
 /// One header field.
 #[derive(Clone, Copy)]
@@ -17,6 +19,8 @@ pub(super) struct Field<'a> {
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     list: Vec<Field<'a>>,
+    /// A bit for each name that is there: most names that are looked for are in no header, and this says so at once.
+    names: u128,
     /// How many were over the limit.
     pub(super) left_out: usize,
     /// How many lines were no field and no continuation, and were taken for the latter.
@@ -25,7 +29,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// No fields.
-    pub(super) const NONE: Self = Self { list: Vec::new(), left_out: 0, mended: 0 };
+    pub(super) const NONE: Self = Self { list: Vec::new(), names: 0, left_out: 0, mended: 0 };
 
     /// The fields in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Field<'a>> {
@@ -34,7 +38,8 @@ impl<'a> Fields<'a> {
 
     /// The values of the fields with this name, in order.
     pub(super) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + 's {
-        self.list.iter().filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.value)
+        let list = if self.names & bit(name.as_bytes()) == 0 { &[] } else { self.list.as_slice() };
+        list.iter().filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.value)
     }
 
     /// The first value with this name.
@@ -50,7 +55,7 @@ impl<'a> Fields<'a> {
     /// The first value with this name, unfolded and trimmed, in ASCII lower case: for keywords.
     pub(super) fn word(&self, name: &str) -> Option<String> {
         let value = unfold(self.first(name)?);
-        Some(String::from_utf8_lossy(value.get(..value.len().min(2_000)).unwrap_or_default()).trim().to_ascii_lowercase())
+        Some(lossy(value.get(..2_000).unwrap_or(&value)).trim().to_ascii_lowercase())
     }
 
     /// Whether there are none.
@@ -62,19 +67,20 @@ impl<'a> Fields<'a> {
 /// Reads the header block that begins at `start`, and says where the body begins. `stop` tells lines that end the block
 /// although they are not blank (boundaries). Fields over `limit` are counted only.
 pub(super) fn read<'a>(bytes: &'a [u8], start: usize, limit: usize, stop: impl Fn(&[u8]) -> bool) -> (Fields<'a>, usize) {
-    let mut fields = Fields::default();
+    let mut fields = Fields { list: Vec::with_capacity(12), ..Fields::default() };
     let mut open: Option<Open<'a>> = None;
     let mut at = start;
     while let Some(line) = line_at(bytes, at) {
         if stop(line.text) {
             break;
         }
-        let blank = line.text.trim_ascii().is_empty();
+        let first = line.text.first().copied().unwrap_or(b' ');
+        let blank = first.is_ascii_whitespace() && line.text.trim_ascii().is_empty();
         if line.text.is_empty() || (blank && !goes_on(bytes, line)) {
             at = line.next;
             break;
         }
-        if matches!(line.text.first(), Some(b' ' | b'\t')) && open.is_some() {
+        if matches!(first, b' ' | b'\t') && open.is_some() {
             extend(&mut open, line);
         } else if let Some((name, value_at)) = field_name(line) {
             fields.close(bytes, &mut open, limit);
@@ -110,11 +116,20 @@ impl<'a> Fields<'a> {
     fn close(&mut self, bytes: &'a [u8], open: &mut Option<Open<'a>>, limit: usize) {
         let Some(open) = open.take() else { return };
         if self.list.len() < limit {
+            self.names |= bit(open.name);
             self.list.push(Field { name: open.name, value: bytes.get(open.value_at..open.value_end).unwrap_or_default() });
         } else {
             self.left_out += 1;
         }
     }
+}
+
+/// A name's bit among those that are there.
+fn bit(name: &[u8]) -> u128 {
+    let [.., before, last] = *name else { return 1 };
+    let sum =
+        name.len() + 5 * usize::from(last | 0x20) + 11 * usize::from(before | 0x20) + 23 * usize::from(name.get(2).unwrap_or(&0) | 0x20);
+    1 << (sum % 128)
 }
 
 /// The name of the field that this line begins, and where its value begins.
@@ -196,7 +211,7 @@ pub(super) fn is_known(name: &[u8]) -> bool {
 /// A value without its line ends. Where a line was broken without a blank, one is put in.
 pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
     let value = value.trim_ascii();
-    if !value.contains(&b'\n') && !value.contains(&b'\r') {
+    if memchr2(b'\n', b'\r', value).is_none() {
         return Cow::Borrowed(value);
     }
     let mut unfolded = Vec::with_capacity(value.len());

@@ -1,7 +1,5 @@
 //! What a mail says it is, and what it answers.
 
-use std::fmt::Write;
-
 use loket_core::message::{Identity, Thread};
 use sha2::{Digest, Sha256};
 
@@ -76,6 +74,11 @@ fn id(raw: &[u8]) -> Option<String> {
     if raw.len() > MAX_ID {
         return None;
     }
+    if let Ok(text) = str::from_utf8(raw)
+        && text.bytes().all(|b| b.is_ascii_graphic() && b != b'>')
+    {
+        return text.contains(|c: char| c.is_ascii_alphanumeric()).then(|| text.to_owned());
+    }
     let text: String = String::from_utf8_lossy(raw).chars().filter(|c| !c.is_whitespace() && !c.is_control() && *c != '>').collect();
     text.contains(|c: char| c.is_alphanumeric()).then_some(text)
 }
@@ -131,10 +134,7 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]

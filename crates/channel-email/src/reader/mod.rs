@@ -31,6 +31,7 @@ mod lines;
 mod notes;
 mod params;
 mod parts;
+mod phrases;
 mod quotes;
 mod recognize;
 mod smime;
@@ -64,7 +65,7 @@ pub struct EmailReader;
 
 impl Reader for EmailReader {
     fn name(&self) -> &'static str {
-        "email/1"
+        "email/2"
     }
 
     fn media_types(&self) -> &'static [&'static str] {
@@ -109,19 +110,20 @@ fn message(mail: &Mail<'_>, delivery: &Delivery, mut notes: Notes) -> Message {
     let full_text = content.text.as_str();
     let header = header(mail, &mut notes);
     let mut thread = ids::thread(fields);
-    let is_answer = !(thread.in_reply_to.is_empty() && thread.references.is_empty());
-    let split = quotes::split(
-        full_text,
-        &Context { subject: Some(header.subject.as_deref().unwrap_or_default()), is_answer, marks: &content.marks },
-    );
-
     let subject = header.subject.as_deref().unwrap_or_default();
+    let prefix = quotes::prefix(subject);
+    let is_answer = !(thread.in_reply_to.is_empty() && thread.references.is_empty());
+    let split = quotes::split(full_text, &Context { prefix: Some(prefix), is_answer, marks: &content.marks });
+
+    let recipients: Vec<&Party> = header.to.iter().chain(&header.cc).collect();
     let judgement = automatic::judge(&Evidence {
         fields,
         mail,
-        mail_from: delivery.envelope_text("mail_from"),
+        delivery,
+        recipients: &recipients,
         from: header.from.as_ref(),
-        subject,
+        subject: &phrases::lower(subject),
+        prefix,
         text: full_text,
         new_text: &split.new_text,
     });
@@ -131,11 +133,10 @@ fn message(mail: &Mail<'_>, delivery: &Delivery, mut notes: Notes) -> Message {
         // A delivery report answers the mail that it is about.
         thread.references.push(about.clone());
     }
-    let recipients: Vec<&Party> = header.to.iter().chain(&header.cc).collect();
     let behalf = behalf::find(
         &Sending {
             fields,
-            subject: header.subject.as_deref(),
+            prefix,
             from: header.from.as_ref(),
             sender: header.sender.as_ref(),
             reply_to: header.reply_to.as_ref(),
@@ -164,6 +165,7 @@ fn message(mail: &Mail<'_>, delivery: &Delivery, mut notes: Notes) -> Message {
         body: Body { new_text: split.new_text, full_text: content.text, html: content.html, language: None },
         attachments,
         automatic: judgement.automatic,
+        order: None,
         extra,
         warnings: notes.into_list(),
     }
@@ -184,8 +186,8 @@ struct Header {
 
 fn header(mail: &Mail<'_>, notes: &mut Notes) -> Header {
     let fields = mail.fields();
-    let charset = mail.parts.iter().find_map(|part| part.media.word("charset").filter(|_| part.media.value.starts_with("text/")));
-    let hint = charset.as_deref();
+    let charset = mail.parts.iter().filter(|part| part.media.value.starts_with("text/")).find_map(|part| part.media.bytes("charset"));
+    let hint = charset.and_then(|charset| str::from_utf8(charset).ok());
     let mut authors = all_parties(fields, "from", hint, notes);
     let sender = all_parties(fields, "sender", hint, notes).into_iter().next();
     let first = authors.iter().position(|party| party.address.is_some()).unwrap_or(0);

@@ -1,8 +1,11 @@
 //! Header values with parameters: `Content-Type: text/plain; charset=utf-8` (RFC 2045), with long and foreign values cut into
 //! pieces and escaped (RFC 2231), and the ways in which mailers get that wrong.
 
+use memchr::memchr2;
+
 use super::charset;
 use super::fields::unfold;
+use super::lines::{contains, lossy};
 use super::transfer::hex;
 use super::words;
 
@@ -42,7 +45,7 @@ impl Parameters {
         {
             list.push(parameter);
         }
-        Self { value: String::from_utf8_lossy(essence).trim_matches('"').to_ascii_lowercase(), list }
+        Self { value: lossy(essence).trim_matches('"').to_ascii_lowercase(), list }
     }
 
     /// A parameter's bytes, when it is in one piece and not escaped (boundaries, character sets).
@@ -54,7 +57,7 @@ impl Parameters {
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let mut pieces: Vec<_> = self.list.iter().filter(|p| p.name == name && (p.escaped || p.piece.is_some())).collect();
         if pieces.is_empty() {
-            return self.bytes(name).map(|bytes| words::decode(bytes, None).text);
+            return self.bytes(name).map(|bytes| words::decode(bytes, None).text.into_owned());
         }
         // A value in one piece stands before one in several, when somebody sends both.
         if pieces.iter().any(|p| p.piece.is_none()) {
@@ -67,7 +70,9 @@ impl Parameters {
 
     /// A parameter as a short keyword in lower case.
     pub(super) fn word(&self, name: &str) -> Option<String> {
-        self.text(name).map(|text| text.trim().to_ascii_lowercase())
+        let mut text = self.text(name)?;
+        text.make_ascii_lowercase();
+        Some(if text.trim().len() == text.len() { text } else { text.trim().to_owned() })
     }
 }
 
@@ -89,10 +94,10 @@ fn joined(pieces: &[&Parameter]) -> String {
         percent_decode(value, &mut bytes);
     }
     // Some mailers put encoded words into the pieces.
-    if label.is_none() && bytes.windows(2).any(|pair| pair == b"=?") {
-        return words::decode(&bytes, None).text;
+    if label.is_none() && contains(&bytes, b"=?") {
+        return words::decode(&bytes, None).text.into_owned();
     }
-    charset::decode(&bytes, label.as_deref()).0
+    charset::decode(&bytes, label.as_deref()).0.into_owned()
 }
 
 /// `utf-8'nl'text` cut at its quotes.
@@ -174,8 +179,9 @@ impl TrimQuote for [u8] {
 /// A quoted value up to its closing quote, or to the end. A backslash escapes quotes and backslashes only: old mailers send
 /// `C:\files\order.pdf`.
 fn unquote(quoted: &[u8]) -> (Vec<u8>, &[u8]) {
-    let mut value = Vec::new();
-    let mut rest = quoted;
+    let plain = memchr2(b'"', b'\\', quoted).unwrap_or(quoted.len());
+    let (start, mut rest) = quoted.split_at_checked(plain).unwrap_or((quoted, &[]));
+    let mut value = start.to_vec();
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         match (byte, tail.first()) {
@@ -191,15 +197,14 @@ fn unquote(quoted: &[u8]) -> (Vec<u8>, &[u8]) {
 }
 
 fn parameter(name: &[u8], value: Vec<u8>) -> Parameter {
-    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    let (name, escaped) = match name.strip_suffix('*') {
-        Some(name) => (name, true),
-        None => (name.as_str(), false),
-    };
-    match name.split_once('*') {
-        Some((name, piece)) if piece.parse::<u32>().is_ok() => Parameter { name: name.into(), piece: piece.parse().ok(), escaped, value },
-        _ => Parameter { name: name.into(), piece: None, escaped, value },
+    let mut name = lossy(name).to_ascii_lowercase();
+    let escaped = name.ends_with('*');
+    name.truncate(name.len() - usize::from(escaped));
+    let numbered = name.split_once('*').and_then(|(base, piece)| Some((base.len(), piece.parse().ok()?)));
+    if let Some((length, _)) = numbered {
+        name.truncate(length);
     }
+    Parameter { name, piece: numbered.map(|(_, piece)| piece), escaped, value }
 }
 
 #[cfg(test)]

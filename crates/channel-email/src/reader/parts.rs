@@ -5,11 +5,14 @@
 //! - a multipart without any part in it is text;
 //! - what nests too deep or comes after too many parts is one part, skipped.
 
+use memchr::memmem;
+
 use super::fields::{self, Fields};
 use super::limits::{MAX_DEPTH, MAX_FIELDS, MAX_PART_FIELDS, MAX_PARTS};
 use super::lines::{Line, line_at};
 use super::notes::Notes;
 use super::params::Parameters;
+use super::transfer::Encoding;
 
 /// One part; the mail itself is the first.
 pub(super) struct Part<'a> {
@@ -17,6 +20,10 @@ pub(super) struct Part<'a> {
     pub(super) fields: Fields<'a>,
     /// Its Content-Type; `text/plain` where there is none.
     pub(super) media: Parameters,
+    /// Its Content-Disposition, if it has one.
+    pub(super) disposition: Option<Parameters>,
+    /// How its body was encoded for the way.
+    pub(super) encoding: Encoding,
     /// Its body, encoded as it came.
     pub(super) raw: &'a [u8],
     /// The parts in it, for a multipart and for what was unpacked.
@@ -38,13 +45,31 @@ pub(super) enum Wrapping {
     /// An S/MIME signature around what was signed.
     Signature,
     /// TNEF: a text in so many forms, then files.
-    Tnef { texts: usize },
+    Tnef {
+        texts: usize,
+        /// What Outlook takes the message for, in lower case.
+        class: String,
+    },
 }
 
 impl<'a> Part<'a> {
     /// A part that is no multipart.
     pub(super) fn leaf(fields: Fields<'a>, media: Parameters, raw: &'a [u8], depth: usize) -> Self {
-        Self { fields, media, raw, children: Vec::new(), depth, wrapping: None, is_multipart: false, cut: false, skipped: None }
+        let disposition = fields.first("content-disposition").map(Parameters::read);
+        let encoding = fields.first("content-transfer-encoding").map_or(Encoding::None, Encoding::named);
+        Self {
+            fields,
+            media,
+            disposition,
+            encoding,
+            raw,
+            children: Vec::new(),
+            depth,
+            wrapping: None,
+            is_multipart: false,
+            cut: false,
+            skipped: None,
+        }
     }
 }
 
@@ -152,12 +177,9 @@ impl<'a> Splitter<'a, '_> {
     fn run(&mut self) {
         let mut at = 0;
         while !self.open.is_empty()
-            && let Some(line) = line_at(self.body, at)
+            && let Some(line) = dashed_line(self.body, at)
         {
             at = line.next;
-            if !line.text.starts_with(b"--") {
-                continue;
-            }
             if let Some((level, boundary)) = boundary_in(&self.open, line.text).or_else(|| self.adopted(line)) {
                 let end = before(self.body, line.at);
                 self.note_preamble(level, end);
@@ -273,10 +295,9 @@ impl<'a> Splitter<'a, '_> {
     fn epilogue(&mut self, from: usize) {
         let Some(boundary) = self.mail.parts.first().and_then(|mail| mail.media.bytes("boundary")) else { return };
         let body = self.body.get(from..).unwrap_or_default();
-        let after = body.len() - body.iter().rev().take(4_096).count();
         let closing = [b"--", boundary, b"--"].concat();
-        let tail = body.get(after..).unwrap_or_default();
-        if let Some(at) = tail.windows(closing.len()).rposition(|window| window == closing)
+        let tail = body.get(body.len().saturating_sub(4_096)..).unwrap_or_default();
+        if let Some(at) = memmem::rfind(tail, &closing)
             && let Some(rest) = tail.get(at + closing.len()..).map(<[u8]>::trim_ascii)
             && !rest.is_empty()
         {
@@ -305,6 +326,13 @@ impl<'a> Splitter<'a, '_> {
 /// The Content-Type in a header.
 pub(super) fn media_of(fields: &Fields<'_>, default: &[u8]) -> Parameters {
     Parameters::read(fields.first("content-type").filter(|value| !value.trim_ascii().is_empty()).unwrap_or(default))
+}
+
+/// The first line from `at` on, where a line begins, that begins with two dashes.
+fn dashed_line(bytes: &[u8], at: usize) -> Option<Line<'_>> {
+    let rest = bytes.get(at..)?;
+    let skipped = if rest.starts_with(b"--") { 0 } else { memmem::find(rest, b"\n--")? + 1 };
+    line_at(bytes, at + skipped)
 }
 
 /// Which open multipart's boundary this line is, innermost first; closed ones last.

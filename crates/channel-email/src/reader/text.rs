@@ -16,7 +16,7 @@ pub struct TextReader;
 
 impl Reader for TextReader {
     fn name(&self) -> &'static str {
-        "text/1"
+        "text/2"
     }
 
     fn media_types(&self) -> &'static [&'static str] {

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use mail_parser::decoders::base64::base64_decode;
+use memchr::{memchr, memchr2};
 
-use super::lines::lines;
+use super::fields::unfold;
+use super::lines::{lines, lossy};
 
 /// How the bytes of a part were encoded for the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +20,19 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// From the value of Content-Transfer-Encoding.
-    pub(super) fn named(value: Option<&str>) -> Self {
-        match value.and_then(|value| value.split([' ', ';', '(']).next()).unwrap_or_default().trim_matches('"') {
-            "base64" => Self::Base64,
-            "quoted-printable" => Self::QuotedPrintable,
-            "x-uuencode" | "uuencode" | "x-uue" | "uue" => Self::Uuencode,
-            _ => Self::None,
-        }
+    pub(super) fn named(value: &[u8]) -> Self {
+        const NAMES: [(&str, Encoding); 6] = [
+            ("base64", Encoding::Base64),
+            ("quoted-printable", Encoding::QuotedPrintable),
+            ("x-uuencode", Encoding::Uuencode),
+            ("uuencode", Encoding::Uuencode),
+            ("x-uue", Encoding::Uuencode),
+            ("uue", Encoding::Uuencode),
+        ];
+        let value = unfold(value);
+        let text = lossy(&value);
+        let said = text.trim().split([' ', ';', '(']).next().unwrap_or_default().trim_matches('"');
+        NAMES.iter().find(|(name, _)| said.eq_ignore_ascii_case(name)).map_or(Self::None, |(_, encoding)| *encoding)
     }
 }
 
@@ -95,23 +103,17 @@ pub(super) fn q_word(data: &[u8], bytes: &mut Vec<u8>) {
 
 fn escapes(text: &[u8], in_word: bool, bytes: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|&b| b == b'=' || (in_word && b == b'_')) {
+    while let Some(at) = if in_word { memchr2(b'=', b'_', rest) } else { memchr(b'=', rest) } {
         let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         bytes.extend_from_slice(plain);
-        match *tail {
-            [b'_', ..] => {
-                bytes.push(b' ');
-                rest = tail.get(1..).unwrap_or_default();
-            }
-            [_, high, low, ..] if hex(high).is_some() && hex(low).is_some() => {
-                bytes.push(hex(high).unwrap_or(0) * 16 + hex(low).unwrap_or(0));
-                rest = tail.get(3..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(b'=');
-                rest = tail.get(1..).unwrap_or_default();
-            }
-        }
+        let decoded = match *tail {
+            [b'_', ..] => Some((b' ', 1)),
+            [_, high, low, ..] => hex(high).zip(hex(low)).map(|(high, low)| (high * 16 + low, 3)),
+            _ => None,
+        };
+        let (byte, length) = decoded.unwrap_or((b'=', 1));
+        bytes.push(byte);
+        rest = tail.get(length..).unwrap_or_default();
     }
     bytes.extend_from_slice(rest);
 }

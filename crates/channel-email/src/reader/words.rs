@@ -1,23 +1,33 @@
 //! Encoded words in headers (RFC 2047), as senders really write them: characters cut in two between words, words inside other
 //! text or quotes, blanks within, no end; and text in eight bits without any encoding.
 
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
 use super::charset;
 use super::fields::unfold;
 use super::transfer;
 
 /// A header's text.
-pub(super) struct Decoded {
+pub(super) struct Decoded<'a> {
     /// The text, still with whatever white space it has.
-    pub(super) text: String,
+    pub(super) text: Cow<'a, str>,
     /// What had to be guessed.
     pub(super) note: Option<String>,
 }
 
 /// Decodes a header's text. `hint` is the character set of the body, for text in eight bits.
-pub(super) fn decode(raw: &[u8], hint: Option<&str>) -> Decoded {
+pub(super) fn decode<'a>(raw: &'a [u8], hint: Option<&str>) -> Decoded<'a> {
     let bytes = unfold(raw);
+    if let Cow::Borrowed(bytes) = bytes
+        && memchr(b'=', bytes).is_none()
+        && let (text, false) = charset::of_header(bytes, hint)
+    {
+        return Decoded { text, note: None };
+    }
     let bytes = bytes.as_ref();
-    let mut out = Output { text: String::with_capacity(bytes.len()), note: None, hint, run: None };
+    let mut out = Output { text: String::new(), note: None, hint, run: None };
     let mut scanner = Scanner::new(bytes);
     let mut plain_from = 0;
     let mut at = 0;
@@ -32,7 +42,7 @@ pub(super) fn decode(raw: &[u8], hint: Option<&str>) -> Decoded {
         plain_from = found.end;
     }
     out.plain(bytes.get(plain_from..).unwrap_or_default());
-    Decoded { text: out.text, note: out.note }
+    Decoded { text: out.text.into(), note: out.note }
 }
 
 /// One encoded word in a header.
@@ -61,11 +71,11 @@ impl<'a> Scanner<'a> {
     fn next_word(&mut self, from: usize) -> Option<Word<'a>> {
         let mut at = from;
         loop {
-            at += self.bytes.get(at..)?.windows(2).position(|pair| pair == b"=?")?;
+            at += memchr(b'=', self.bytes.get(at..)?)?;
             if let Some(word) = self.word_at(at) {
                 return Some(word);
             }
-            at += 2;
+            at += 1;
         }
     }
 
@@ -103,7 +113,7 @@ impl<'a> Scanner<'a> {
             Some((since, Some(found))) if since <= from && from <= found => return Some(found),
             _ => {}
         }
-        let found = self.bytes.get(from..)?.windows(2).position(|pair| pair == b"?=").map(|length| from + length);
+        let found = memmem::find(self.bytes.get(from..)?, b"?=").map(|length| from + length);
         self.looked_up = Some((from, found));
         found
     }
@@ -134,10 +144,18 @@ struct Output<'h> {
 }
 
 impl Output<'_> {
+    fn push(&mut self, text: Cow<'_, str>) {
+        if self.text.is_empty() {
+            self.text = text.into_owned();
+        } else {
+            self.text.push_str(&text);
+        }
+    }
+
     fn plain(&mut self, bytes: &[u8]) {
         self.end_run();
         let (text, guessed) = charset::of_header(bytes, self.hint);
-        self.text.push_str(&text);
+        self.push(text);
         if guessed {
             self.note.get_or_insert_with(|| "a header is in eight bits and does not say its character set; it was guessed".into());
         }
@@ -164,9 +182,8 @@ impl Output<'_> {
     fn end_run(&mut self) {
         let Some(mut run) = self.run.take() else { return };
         run.settle();
-        let label = String::from_utf8_lossy(&run.charset).into_owned();
-        let (text, note) = charset::decode(&run.bytes, Some(&label));
-        self.text.push_str(&text);
+        let (text, note) = charset::decode(&run.bytes, Some(&String::from_utf8_lossy(&run.charset)));
+        self.push(text);
         if let Some(note) = note {
             self.note.get_or_insert_with(|| format!("in a header, {note}"));
         }
@@ -178,7 +195,7 @@ mod tests {
     use super::*;
 
     fn text(raw: &str) -> String {
-        decode(raw.as_bytes(), None).text
+        decode(raw.as_bytes(), None).text.into_owned()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::super::content::{bytes_of, is_message};
 use super::super::fields;
 use super::super::notes::Notes;
 use super::super::parts::{self, Mail};
-use super::{Evidence, words};
+use super::{Evidence, start, words};
 
 /// How much of a report's text is looked at.
 const MAX_TEXT: usize = 4_000;
@@ -60,18 +60,21 @@ pub(super) fn reason(evidence: &Evidence<'_>) -> Option<&'static str> {
     if kind.as_deref().is_some_and(|kind| matches!(kind, "delivery-status" | "feedback-report")) || has_status_part(evidence.mail) {
         return Some("a delivery report by its parts");
     }
+    if evidence.outlook_class().is_some_and(|class| outlook_action(class).is_some()) {
+        return Some("a delivery report of Outlook");
+    }
     if fields.has("x-failed-recipients") {
         return Some("X-Failed-Recipients");
     }
     let account = evidence.from.map(account).unwrap_or_default();
-    if words::ONLY_REPORTS.contains(&account.as_str()) {
+    let is_one_of = |accounts: &[&str]| accounts.iter().any(|name| account.eq_ignore_ascii_case(name));
+    if is_one_of(words::ONLY_REPORTS) {
         return Some("an account that only reports sent it");
     }
-    let daemon = words::DAEMONS.contains(&account.as_str()) || evidence.from.is_some_and(has_daemons_name);
+    let daemon = is_one_of(words::DAEMONS) || evidence.from.is_some_and(has_daemons_name);
     let null_path = evidence.has_null_path();
-    let subject = evidence.subject.trim().to_lowercase();
-    let by_subject = words::BOUNCE_SUBJECTS.iter().any(|start| subject.starts_with(start));
-    let text = || evidence.text.chars().take(MAX_TEXT).collect::<String>().to_lowercase();
+    let by_subject = words::BOUNCE_SUBJECTS.begin(evidence.subject);
+    let text = || start(evidence.text, MAX_TEXT);
     match (daemon, null_path, by_subject) {
         (true, true, _) => Some("a mail system sent it, and wants no answer"),
         (true, _, true) => Some("a mail system sent it, and its subject"),
@@ -90,8 +93,17 @@ pub(super) fn reason(evidence: &Evidence<'_>) -> Option<&'static str> {
     }
 }
 
+/// What became of the mail that Outlook or Exchange reports on in a winmail.dat, by the class of the report (in lower case).
+fn outlook_action(class: &str) -> Option<&'static str> {
+    match class.strip_prefix("report.").and_then(|of| of.rsplit_once('.')) {
+        Some((_, "ndr")) => Some("failed"),
+        Some((_, "dr")) => Some("delivered"),
+        _ => (class == "ipm.microsoft mail.non-delivery").then_some("failed"),
+    }
+}
+
 fn reports(text: &str) -> bool {
-    words::BOUNCE_TEXTS.iter().any(|phrase| text.contains(phrase))
+    words::BOUNCE_TEXTS.occur_in(text)
 }
 
 fn lists_recipients(text: &str) -> bool {
@@ -99,15 +111,15 @@ fn lists_recipients(text: &str) -> bool {
 }
 
 /// The part before the `@`.
-fn account(from: &Party) -> String {
+fn account(from: &Party) -> &str {
     let address = mail_of(from).unwrap_or_default();
-    address.split(['@', '\\']).next().unwrap_or_default().trim_matches('"').to_lowercase()
+    address.split(['@', '\\']).next().unwrap_or_default().trim_matches('"')
 }
 
 /// Whether a mail system sends under this name.
 fn has_daemons_name(from: &Party) -> bool {
-    let name = from.name.as_deref().unwrap_or_default().to_lowercase();
-    words::DAEMON_NAMES.iter().any(|daemon| name.starts_with(daemon))
+    let name = from.name.as_deref().unwrap_or_default().as_bytes();
+    words::DAEMON_NAMES.iter().any(|daemon| name.get(..daemon.len()).is_some_and(|name| name.eq_ignore_ascii_case(daemon.as_bytes())))
 }
 
 fn has_status_part(mail: &Mail<'_>) -> bool {
@@ -150,6 +162,9 @@ pub(super) fn read(evidence: &Evidence<'_>) -> Report {
     }
     if report.message_id.is_none() {
         report.message_id = message_id_in(evidence.mail.body);
+    }
+    if report.action.is_none() {
+        report.action = evidence.outlook_class().and_then(outlook_action).map(str::to_owned);
     }
     report
 }

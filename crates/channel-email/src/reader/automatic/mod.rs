@@ -2,15 +2,18 @@
 //! nothing is sure a person wrote it: a customer taken for a machine is lost, a machine taken for a customer is only a nuisance.
 
 mod bounce;
+mod list;
 mod words;
 
+use loket_core::delivery::Delivery;
 use loket_core::message::{Automatic, Party};
 use serde_json::Value;
 
 use super::address::mail_of;
 use super::fields::Fields;
-use super::parts::Mail;
-use super::quotes::{Prefix, prefix};
+use super::parts::{Mail, Wrapping};
+use super::phrases::lower;
+use super::quotes::Prefix;
 
 /// How much of the text is looked at.
 const MAX_TEXT: usize = 1_500;
@@ -19,10 +22,15 @@ const MAX_TEXT: usize = 1_500;
 pub(super) struct Evidence<'a> {
     pub(super) fields: &'a Fields<'a>,
     pub(super) mail: &'a Mail<'a>,
-    /// The sender in the envelope, where the delivery came by LMTP.
-    pub(super) mail_from: Option<&'a str>,
+    /// What its upstream said about it.
+    pub(super) delivery: &'a Delivery,
+    /// Whom it was sent to.
+    pub(super) recipients: &'a [&'a Party],
     pub(super) from: Option<&'a Party>,
+    /// The subject in lower case.
     pub(super) subject: &'a str,
+    /// What its beginning says.
+    pub(super) prefix: Prefix,
     /// The whole text.
     pub(super) text: &'a str,
     /// What was written this time.
@@ -52,10 +60,20 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Judgement {
             report: Some(report.to_json()),
         };
     }
-    let rules = [(reply as Rule, Automatic::Reply), (bulk, Automatic::Bulk), (generated, Automatic::Generated)];
+    let rules = [(reply as Rule, Automatic::Reply), (list::bulk, Automatic::Bulk), (generated, Automatic::Generated)];
     let found = rules.into_iter().find_map(|(rule, automatic)| Some((rule(evidence)?, automatic)));
     found.map_or_else(Judgement::default, |(reason, automatic)| Judgement { automatic, reason: Some(reason), ..Judgement::default() })
 }
+
+/// What Outlook calls automatic answers, by what is in their class.
+const OUTLOOK_REPLIES: [(&str, &str); 6] = [
+    (".ipnrn", "a notification of reading"),
+    (".ipnnrn", "a notification of not reading"),
+    ("ipm.microsoft mail.read receipt", "a notification of reading"),
+    ("ipm.note.rules.ooftemplate", "a message of absence"),
+    ("ipm.note.rules.externalooftemplate", "a message of absence"),
+    ("ipm.note.rules.replytemplate", "a rule of a mailbox sent it"),
+];
 
 /// Why a mail is of one kind.
 type Rule = fn(&Evidence<'_>) -> Option<String>;
@@ -77,17 +95,32 @@ impl Evidence<'_> {
         (media.value == "multipart/report").then(|| media.word("report-type").unwrap_or_default())
     }
 
+    /// What Outlook takes it for, in lower case, where it came as a winmail.dat.
+    fn outlook_class(&self) -> Option<&str> {
+        self.mail.parts.iter().filter(|part| part.depth <= 1).find_map(|part| match &part.wrapping {
+            Some(Wrapping::Tnef { class, .. }) => Some(class.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether it was sent so that nothing can come back (RFC 5321 section 4.5.5).
     fn has_null_path(&self) -> bool {
         match self.fields.word("return-path") {
             Some(path) => path == "<>" || path == "<mailer-daemon>" || path == "mailer-daemon",
-            None => self.mail_from == Some(""),
+            // LMTP says the sender beside the mail.
+            None => self.delivery.envelope_text("mail_from") == Some(""),
         }
     }
 
+    /// The first bytes of what was written this time, in lower case.
     fn start_of_text(&self) -> String {
-        self.new_text.chars().take(MAX_TEXT).collect::<String>().to_lowercase()
+        start(self.new_text, MAX_TEXT)
     }
+}
+
+/// The first bytes of a text, in lower case.
+fn start(text: &str, limit: usize) -> String {
+    lower(text.get(..text.floor_char_boundary(limit)).unwrap_or(text))
 }
 
 /// An automatic answer: out of office, receipt, notification of reading.
@@ -95,6 +128,9 @@ fn reply(evidence: &Evidence<'_>) -> Option<String> {
     let fields = evidence.fields;
     if evidence.report_type().is_some_and(|kind| kind == "disposition-notification") {
         return Some("a notification of reading".into());
+    }
+    if let Some(reason) = evidence.outlook_class().and_then(|class| OUTLOOK_REPLIES.iter().find(|(mark, _)| class.contains(mark))) {
+        return Some(reason.1.into());
     }
     let auto = evidence.auto_submitted();
     if let Some(auto) = auto.as_deref().filter(|auto| matches!(*auto, "auto-replied" | "auto-reply")) {
@@ -118,46 +154,23 @@ fn reply(evidence: &Evidence<'_>) -> Option<String> {
     if fields.word("x-ms-exchange-generated-message-source").is_some_and(|source| source.contains("mailbox rules agent")) {
         return Some("a rule of an Exchange mailbox sent it".into());
     }
-    let subject = evidence.subject.trim().to_lowercase();
+    let subject = evidence.subject;
     let said_no = auto.as_deref() == Some("no");
     // Answering somebody's out-of-office message is a person's work: "RE: Automatic reply".
-    if !said_no && words::REPLY_SUBJECTS.iter().any(|start| subject.starts_with(start)) {
+    let bracketed = || subject.contains(['(', '[']) && words::REPLY_ANYWHERE.iter().any(|phrase| subject.contains(phrase));
+    if !said_no && (words::REPLY_SUBJECTS.begin(subject) || bracketed()) {
         return Some("its subject".into());
     }
-    if !said_no && words::REPLY_ANYWHERE.iter().any(|phrase| subject.contains(phrase)) {
-        return Some("its subject".into());
-    }
-    let answers = fields.has("in-reply-to") || prefix(evidence.subject) == Prefix::Reply;
+    let answers = fields.has("in-reply-to") || evidence.prefix == Prefix::Reply;
     let wants_none = evidence.has_null_path() || fields.has("x-auto-response-suppress");
-    let by_text = || words::REPLY_TEXTS.iter().any(|phrase| evidence.start_of_text().contains(phrase));
-    if !said_no
-        && words::AWAY_SUBJECTS.iter().any(|start| subject.starts_with(start))
-        && (fields.has("in-reply-to") || wants_none || by_text())
-    {
+    let by_text = || words::REPLY_TEXTS.occur_in(&evidence.start_of_text());
+    if !said_no && words::AWAY_SUBJECTS.begin(subject) && (fields.has("in-reply-to") || wants_none || by_text()) {
         return Some("its subject, as an answer".into());
     }
     if !said_no && (answers || wants_none) && by_text() {
         return Some("its text".into());
     }
     (evidence.has_null_path() && answers && auto.is_none()).then(|| "an answer that wants no answer".into())
-}
-
-/// A list or a newsletter.
-fn bulk(evidence: &Evidence<'_>) -> Option<String> {
-    let fields = evidence.fields;
-    const LISTS: &[&str] =
-        &["list-id", "list-post", "list-archive", "mailing-list", "x-mailing-list", "x-mailman-version", "x-beenthere", "x-list-id"];
-    if let Some(name) = LISTS.iter().find(|name| fields.has(name)) {
-        return Some((*name).into());
-    }
-    if let Some(precedence) = evidence.precedence().filter(|precedence| matches!(precedence.as_str(), "bulk" | "list" | "junk")) {
-        return Some(format!("Precedence: {precedence}"));
-    }
-    // A shop's order mail offers to unsubscribe too; it says that it was generated.
-    let generated = evidence.auto_submitted().is_some_and(|auto| auto == "auto-generated");
-    let unsubscribe =
-        fields.has("list-unsubscribe") || fields.has("x-campaign-id") || fields.has("x-campaignid") || fields.has("x-mc-user");
-    (unsubscribe && !generated).then(|| "list-unsubscribe".into())
 }
 
 /// Made by a machine for a customer.
@@ -181,7 +194,8 @@ fn generated(evidence: &Evidence<'_>) -> Option<String> {
     if fields.has("x-php-originating-script") && !fields.has("user-agent") {
         return Some("x-php-originating-script".into());
     }
-    let local = evidence.from.and_then(mail_of).and_then(|address| address.split('@').next()).unwrap_or_default().to_lowercase();
+    let mut local = evidence.from.and_then(mail_of).and_then(|address| address.split('@').next()).unwrap_or_default().to_owned();
+    local.make_ascii_lowercase();
     let base = local.split(['+', '=']).next().unwrap_or_default();
     if words::NO_REPLY.contains(&base)
         || ["noreply", "no-reply", "donotreply"].iter().any(|word| base.starts_with(word) || base.ends_with(word))

@@ -1,7 +1,9 @@
 //! The words of machines. Everything in lower case.
 
+use super::super::phrases::Phrases;
+
 /// With what the subject of an automatic answer begins.
-pub(super) const REPLY_SUBJECTS: &[&str] = &[
+pub(super) static REPLY_SUBJECTS: Phrases = Phrases::new(&[
     "automatic reply",
     "auto reply",
     "auto-reply",
@@ -51,7 +53,7 @@ pub(super) const REPLY_SUBJECTS: &[&str] = &[
     "automatyczna odpowiedź",
     "autoodpowiedź",
     "automatická odpověď",
-];
+]);
 
 /// What stands anywhere in the subject of an automatic answer, also behind "Re:".
 pub(super) const REPLY_ANYWHERE: &[&str] = &[
@@ -67,7 +69,7 @@ pub(super) const REPLY_ANYWHERE: &[&str] = &[
 ];
 
 /// What an automatic answer says about itself in its first lines.
-pub(super) const REPLY_TEXTS: &[&str] = &[
+pub(super) static REPLY_TEXTS: Phrases = Phrases::new(&[
     "this is an automated response",
     "this is an automated reply",
     "this is an automatic reply",
@@ -107,10 +109,10 @@ pub(super) const REPLY_TEXTS: &[&str] = &[
     "pas accès à mes e-mails",
     "pas accès à mes mails",
     "accès limité à ma messagerie",
-];
+]);
 
 /// With what the subject of a delivery report begins.
-pub(super) const BOUNCE_SUBJECTS: &[&str] = &[
+pub(super) static BOUNCE_SUBJECTS: Phrases = Phrases::new(&[
     "undelivered mail returned to sender",
     "undeliverable:",
     "undeliverable mail",
@@ -198,10 +200,10 @@ pub(super) const BOUNCE_SUBJECTS: &[&str] = &[
     "notice: mail delivery status",
     "mail failed",
     "processing error",
-];
+]);
 
 /// What delivery reports say in their first lines.
-pub(super) const BOUNCE_TEXTS: &[&str] = &[
+pub(super) static BOUNCE_TEXTS: Phrases = Phrases::new(&[
     "this message was created automatically by mail delivery software",
     "this is the mail system at host",
     "this is the qmail-send program",
@@ -247,7 +249,7 @@ pub(super) const BOUNCE_TEXTS: &[&str] = &[
     "wasn't found at",
     "adresse introuvable",
     "adres niet gevonden",
-];
+]);
 
 /// Accounts that send nothing but delivery reports.
 pub(super) const ONLY_REPORTS: &[&str] =
@@ -321,7 +323,7 @@ pub(super) const NO_REPLY: &[&str] = &[
 ];
 
 /// With what the subject of an automatic answer may begin, and that of a customer who tells when nobody is in.
-pub(super) const AWAY_SUBJECTS: &[&str] = &[
+pub(super) static AWAY_SUBJECTS: Phrases = Phrases::new(&[
     "afwezig",
     "niet aanwezig",
     "automatisch bericht",
@@ -342,4 +344,4 @@ pub(super) const AWAY_SUBJECTS: &[&str] = &[
     "poissa",
     "nieobecność",
     "mimo kancelář",
-];
+]);

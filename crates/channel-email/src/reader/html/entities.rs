@@ -38,6 +38,10 @@ fn numeric(text: &str) -> Option<(char, usize)> {
 }
 
 fn named(name: &str) -> Option<char> {
+    const COMMON: [(&str, char); 5] = [("nbsp", '\u{a0}'), ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"')];
+    if let Some((_, c)) = COMMON.iter().find(|(common, _)| *common == name) {
+        return Some(*c);
+    }
     let token = format!("&{name};");
     let mut decoded = String::new();
     add_html_token(&mut decoded, token.as_bytes(), false);

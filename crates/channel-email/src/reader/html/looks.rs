@@ -83,9 +83,10 @@ impl Look {
     }
 }
 
-/// A style in lower case without blanks. Nobody writes long ones by hand.
+/// A style in lower case without blanks: what counts in it is ASCII. Nobody writes long ones by hand.
 fn squeezed(style: &str) -> String {
-    style.chars().take(1_000).filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+    let bytes = style.bytes().take(1_000).filter(|b| b.is_ascii_graphic()).map(|b| b.to_ascii_lowercase());
+    String::from_utf8(bytes.collect()).unwrap_or_default()
 }
 
 /// Whether a blockquote quotes; others only indent.

@@ -380,7 +380,7 @@ impl<'a> Walker<'a> {
         }
         let mut rest = text;
         loop {
-            let end = rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len());
+            let end = rest.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(rest.len());
             let (word, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
             if !word.is_empty() {
                 self.word(word);
@@ -394,7 +394,8 @@ impl<'a> Walker<'a> {
     }
 
     fn word(&mut self, word: &str) {
-        if word.is_ascii() && !word.contains('&') {
+        // Neither references nor what begins like the blanks and fillers of Unicode.
+        if !word.bytes().any(|b| matches!(b, b'&' | 0xc2 | 0xcd | 0xe1..=0xe3 | 0xef)) {
             self.push_str(word);
             return;
         }

@@ -54,10 +54,11 @@ impl Tag {
 
     /// By its name in any case.
     pub(super) fn named(name: &str) -> Self {
-        if name.len() > 12 {
-            return Self::Other;
-        }
-        match name.to_ascii_lowercase().as_str() {
+        let mut lower = [0; 12];
+        let Some(lower) = lower.get_mut(..name.len()) else { return Self::Other };
+        lower.copy_from_slice(name.as_bytes());
+        lower.make_ascii_lowercase();
+        match str::from_utf8(lower).unwrap_or_default() {
             "a" => Self::A,
             "b" => Self::B,
             "address" | "article" | "aside" | "caption" | "center" | "dd" | "details" | "dl" | "dt" | "fieldset" | "figcaption"

@@ -107,7 +107,7 @@ impl<'a> Tokens<'a> {
                 self.at += 1;
                 return found;
             }
-            let name_end = text.find(|c: char| c.is_ascii_whitespace() || matches!(c, '=' | '>' | '/')).unwrap_or(text.len());
+            let name_end = text.bytes().position(|b| b.is_ascii_whitespace() || matches!(b, b'=' | b'>' | b'/')).unwrap_or(text.len());
             // A stray `=` is a name of its own, so that every turn gets on.
             let name_end = if name_end == 0 { 1 } else { name_end };
             let name = text.get(..name_end).unwrap_or_default();
@@ -138,7 +138,7 @@ impl<'a> Tokens<'a> {
                 }
             }
         }
-        let end = trimmed.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(trimmed.len());
+        let end = trimmed.bytes().position(|b| b.is_ascii_whitespace() || b == b'>').unwrap_or(trimmed.len());
         self.at += end;
         trimmed.get(..end).unwrap_or_default()
     }
@@ -177,19 +177,20 @@ impl<'a> Iterator for Tokens<'a> {
 
 impl<'a> Attributes<'a> {
     fn set(&mut self, name: &str, value: &'a str) {
-        let slot = match name.to_ascii_lowercase().as_str() {
-            "style" => &mut self.style,
-            "class" => &mut self.class,
-            "id" => &mut self.id,
-            "href" => &mut self.href,
-            "type" => &mut self.kind,
-            "alt" => &mut self.alt,
-            "start" | "value" => &mut self.start,
-            "cite" => {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let slot = match name.len() {
+            2 if is("id") => &mut self.id,
+            3 if is("alt") => &mut self.alt,
+            4 if is("href") => &mut self.href,
+            4 if is("type") => &mut self.kind,
+            5 if is("style") => &mut self.style,
+            5 if is("class") => &mut self.class,
+            5 if is("start") || is("value") => &mut self.start,
+            4 if is("cite") => {
                 self.cite = true;
                 return;
             }
-            "hidden" => {
+            6 if is("hidden") => {
                 self.hidden = true;
                 return;
             }
@@ -203,5 +204,5 @@ impl<'a> Attributes<'a> {
 
 /// How long the name at the beginning of this text is. Names of tags that we know are short; `o:p` and the like count as one.
 fn name_length(text: &str) -> usize {
-    text.find(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/' | '<')).unwrap_or(text.len())
+    text.bytes().position(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/' | b'<')).unwrap_or(text.len())
 }

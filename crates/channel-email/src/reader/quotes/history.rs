@@ -1,12 +1,14 @@
 //! What introduces quoted history: "On Monday, Jan wrote:", the header that Outlook writes over a mail, "Original Message", and what
 //! stands over a mail that is passed on.
 
+use std::borrow::Cow;
+
+use super::super::phrases;
+use super::line::{Line, MAX_BLOCK, is_groupwise};
 use super::words::{self, Key};
 
 /// How many lines "On Monday, Jan wrote:" may be broken into.
 const MAX_ATTRIBUTION: usize = 5;
-/// How many lines a quoted header may have.
-const MAX_BLOCK: usize = 60;
 /// Lines longer than this introduce nothing.
 const MAX_LINE: usize = 1_000;
 /// How many lines of a text are looked at closely. No honest text has so many that look like the beginning of history.
@@ -30,58 +32,39 @@ pub(super) enum Introduction {
     Rest,
 }
 
-/// Whether a line is quoted: it begins with `>`, perhaps after initials.
-pub(super) fn is_quoted(line: &str) -> bool {
-    let text = line.trim_start_matches([' ', '\u{a0}']);
-    if line.len() - text.len() > 3 || is_groupwise(text) {
-        return false;
-    }
-    // `>From` at the beginning of a line is what mbox files make of `From`.
-    if text.starts_with('>') || text.starts_with('»') {
-        return !text.starts_with(">From ");
-    }
-    let initials = text.bytes().take(4).take_while(u8::is_ascii_uppercase).count();
-    (2..=3).contains(&initials) && text.get(initials..).is_some_and(|rest| rest.starts_with("> "))
-}
-
-/// `>>> Jan Jansen <jan@example.nl> 24-11-2026 9:30 >>>`, as GroupWise writes it.
-fn is_groupwise(text: &str) -> bool {
-    text.starts_with(">>> ") && text.trim_end().ends_with(">>>") && text.bytes().any(|b| b.is_ascii_digit())
-}
-
 /// The lines of a text, looked at for introductions.
 pub(super) struct History<'a> {
-    lines: &'a [&'a str],
+    lines: &'a [Line<'a>],
     close_looks: usize,
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(lines: &'a [&'a str]) -> Self {
+    pub(super) fn new(lines: &'a [Line<'a>]) -> Self {
         Self { lines, close_looks: 0 }
     }
 
     /// What is introduced on the line at `at`, if anything.
     pub(super) fn introduction(&mut self, at: usize) -> Option<Introduction> {
-        let line = *self.lines.get(at)?;
-        let text = line.trim();
-        if text.is_empty() || line.len() > MAX_LINE {
+        let line = self.lines.get(at)?;
+        if line.is_blank() || line.whole.len() > MAX_LINE {
             return None;
         }
-        if is_groupwise(text) {
+        if is_groupwise(line.text) {
             return Some(Introduction::Rest);
         }
-        let framed = text.starts_with(|c: char| !c.is_alphanumeric());
-        if (framed || text.ends_with(':'))
-            && let Some(found) = self.divider(at, text)
+        let framed = line.text.starts_with(|c: char| !c.is_alphanumeric());
+        if (framed || line.text.ends_with(':'))
+            && let Some(found) = self.divider(at, line)
         {
             return Some(found);
         }
-        if text.contains([':', '：'])
+        if line.key.is_some()
             && let Some(header) = self.header(at).filter(Header::is_whole)
         {
             return Some(Introduction::Header { end: header.end, from: header.from });
         }
-        if is_lotus_preview(text) && self.header_below(at).is_some_and(|header| header.is_whole()) {
+        let over_header = self.next_text(at + 1).and_then(|next| self.lines.get(next)?.key).is_some();
+        if over_header && is_lotus_preview(line.text) && self.header_below(at, false).is_some_and(|header| header.is_whole()) {
             return Some(Introduction::Rest);
         }
         self.attribution(at)
@@ -95,40 +78,40 @@ impl<'a> History<'a> {
 
     /// The first line from `from` on that is not blank, if it is near.
     fn next_text(&self, from: usize) -> Option<usize> {
-        (from..self.lines.len()).take(MAX_BLOCK).find(|&index| self.lines.get(index).is_some_and(|line| !line.trim().is_empty()))
-    }
-
-    fn is_quoted_after(&self, end: usize) -> bool {
-        self.next_text(end + 1).is_some_and(|next| self.lines.get(next).is_some_and(|line| is_quoted(line)))
+        (from..self.lines.len()).take(MAX_BLOCK).find(|&index| self.lines.get(index).is_some_and(|line| !line.is_blank()))
     }
 
     /// Lines between dashes, lines across the page, "Begin forwarded message:".
-    fn divider(&mut self, at: usize, text: &str) -> Option<Introduction> {
-        let (inside, framed) = unframed(text);
-        if framed && is_reply_above(&inside) {
+    fn divider(&mut self, at: usize, line: &Line<'_>) -> Option<Introduction> {
+        let (inside, framed) = unframed(line.lower);
+        if framed && is_reply_above(inside) {
             return Some(Introduction::Rest);
         }
-        if is_forwarded(&inside, framed) {
-            return Some(Introduction::Forward { from: self.header_below(at).and_then(|header| header.from) });
+        if is_forwarded(inside, framed) {
+            // Telephones quote what they pass on.
+            return Some(Introduction::Forward { from: self.header_below(at, true).and_then(|header| header.from) });
         }
-        let original = framed && words::ORIGINAL.contains(&inside.as_str());
-        if !original && !is_rule(text) {
+        let original = framed && words::ORIGINAL.contain(inside);
+        if !original && !is_rule(line.text) {
             return None;
         }
-        match self.header_below(at) {
+        match self.header_below(at, false) {
             Some(header) if original || header.is_whole() => Some(Introduction::Header { end: header.end, from: header.from }),
             _ => original.then_some(Introduction::Header { end: at, from: None }),
         }
     }
 
-    fn header_below(&mut self, at: usize) -> Option<Header> {
+    fn header_below(&mut self, at: usize, may_be_quoted: bool) -> Option<Header> {
         let next = self.next_text(at + 1)?;
+        if self.lines.get(next)?.quoted && !may_be_quoted {
+            return None;
+        }
         self.header(next)
     }
 
     /// The header that begins at `at`, as far as it goes.
     fn header(&mut self, at: usize) -> Option<Header> {
-        key_and_value(self.lines.get(at)?)?;
+        let first = self.lines.get(at).filter(|line| line.key.is_some())?;
         if !self.may_look() {
             return None;
         }
@@ -136,8 +119,8 @@ impl<'a> History<'a> {
         let mut seen: Vec<Key> = Vec::new();
         let mut foreign = 0;
         for index in at..(at + MAX_BLOCK).min(self.lines.len()) {
-            let line = *self.lines.get(index)?;
-            if let Some((key, value)) = key_and_value(line) {
+            let line = self.lines.get(index)?;
+            if let Some(key) = line.key.filter(|_| line.quoted == first.quoted) {
                 foreign = 0;
                 if !seen.contains(&key) {
                     seen.push(key);
@@ -145,18 +128,18 @@ impl<'a> History<'a> {
                 }
                 match key {
                     // A name may stand on the line below.
-                    Key::From if header.from.is_none() => header.from = from_value(value, self.lines.get(index + 1)),
+                    Key::From if header.from.is_none() => header.from = from_value(line, self.lines.get(index + 1)),
                     Key::Date | Key::Subject => header.has_date_or_subject = true,
                     _ => {}
                 }
                 header.end = index;
-            } else if !line.trim().is_empty() {
+            } else if !line.is_blank() {
                 // A value that goes on, as long as another key comes.
                 foreign += 1;
-                if foreign > 8 || is_quoted(line) {
+                if foreign > 8 || line.quoted != first.quoted || line.text.trim_start_matches(['>', ' ']).is_empty() {
                     break;
                 }
-            } else if self.next_text(index).and_then(|next| key_and_value(self.lines.get(next)?)).is_none() {
+            } else if self.next_text(index).and_then(|next| self.lines.get(next)?.key).is_none() {
                 break;
             }
         }
@@ -166,15 +149,12 @@ impl<'a> History<'a> {
     /// The attribution that begins exactly at `at`.
     fn attribution(&mut self, at: usize) -> Option<Introduction> {
         for end in at..(at + MAX_ATTRIBUTION).min(self.lines.len()) {
-            let line = self.lines.get(end)?.trim();
-            if line.is_empty() || is_quoted(line) || line.len() > MAX_LINE {
+            let line = self.lines.get(end)?;
+            if line.is_blank() || line.quoted || line.text.starts_with('>') || line.text.len() > MAX_LINE {
                 return None;
             }
-            let text = line.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '-' | '_'));
-            let quoted_next = self.is_quoted_after(end);
-            // `---- On Monday, Jan wrote ----`
-            let framed = line.starts_with("---") && line.ends_with("---");
-            if !(text.ends_with([':', '：']) || quoted_next || framed) {
+            let quoted_next = line.before_quote;
+            if !(line.introduces || quoted_next) {
                 continue;
             }
             if !self.may_look() {
@@ -192,10 +172,12 @@ impl<'a> History<'a> {
         None
     }
 
-    /// Some lines as one.
-    fn joined(&self, from: usize, to: usize) -> String {
-        let lines: Vec<&str> = self.lines.get(from..=to).unwrap_or_default().iter().map(|line| line.trim()).collect();
-        lines.join(" ")
+    /// Some lines as one, in lower case.
+    fn joined(&self, from: usize, to: usize) -> Cow<'a, str> {
+        match self.lines.get(from..=to).unwrap_or_default() {
+            [line] => line.lower.into(),
+            lines => lines.iter().map(|line| line.lower).collect::<Vec<_>>().join(" ").into(),
+        }
     }
 
     fn begins_later(&self, at: usize, end: usize, quoted_next: bool, wanted: &[Attribution]) -> bool {
@@ -205,15 +187,15 @@ impl<'a> History<'a> {
 
 // --- lines between dashes
 
-/// What stands between dashes, in lower case, and whether there were enough of them.
-fn unframed(text: &str) -> (String, bool) {
-    let inside = text.trim_matches(|c: char| matches!(c, '-' | '_' | '=' | '*' | '#' | '~' | '—' | '–' | '+') || c.is_whitespace());
-    let framed = text.len() - inside.len() >= 4;
-    (inside.trim_end_matches(':').trim_end().to_lowercase(), framed)
+/// What stands between dashes, and whether there were enough of them.
+fn unframed(lower: &str) -> (&str, bool) {
+    let inside = lower.trim_matches(|c: char| matches!(c, '-' | '_' | '=' | '*' | '#' | '~' | '—' | '–' | '+') || c.is_whitespace());
+    let framed = lower.len() - inside.len() >= 4;
+    (inside.trim_end_matches(':').trim_end(), framed)
 }
 
 fn is_forwarded(inside: &str, framed: bool) -> bool {
-    words::FORWARDED.iter().any(|phrase| {
+    words::FORWARDED.beginning(inside.as_bytes()).any(|phrase| {
         // `----- Forwarded by Jan/NL/ORG on 24-11-2026 09:30 -----`
         let names_somebody =
             framed && [" by", " door", " von", " par"].iter().any(|by| phrase.ends_with(by)) && inside.len() < phrase.len() + 120;
@@ -223,7 +205,7 @@ fn is_forwarded(inside: &str, framed: bool) -> bool {
 
 fn is_reply_above(inside: &str) -> bool {
     let inside = ["please ", "bitte ", "gelieve ", "veuillez "].iter().find_map(|polite| inside.strip_prefix(polite)).unwrap_or(inside);
-    words::REPLY_ABOVE.iter().any(|phrase| inside.starts_with(phrase))
+    words::REPLY_ABOVE.begin(inside)
 }
 
 /// A line across the page.
@@ -255,20 +237,10 @@ impl Header {
     }
 }
 
-/// The key and the value of a line like `*From:* Jan <jan@example.nl>`.
-fn key_and_value(line: &str) -> Option<(Key, &str)> {
-    let colon = line.find([':', '：']).filter(|&colon| colon <= 40)?;
-    let word = line.get(..colon)?.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '|')).to_lowercase();
-    let key = words::key(&word)?;
-    let value = line.get(colon..)?.trim_start_matches([':', '：']);
-    Some((key, value.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '|'))))
-}
-
-fn from_value(value: &str, next: Option<&&str>) -> Option<String> {
-    if !value.is_empty() {
-        return Some(value.to_owned());
-    }
-    next.map(|next| next.trim()).filter(|next| !next.is_empty() && key_and_value(next).is_none()).map(str::to_owned)
+/// Whom a header names on this line; the name may stand on the one below.
+fn from_value(line: &Line<'_>, next: Option<&Line<'_>>) -> Option<String> {
+    let below = || next.filter(|next| !next.is_blank() && next.key.is_none()).map(|next| next.text);
+    Some(line.value()).filter(|value| !value.is_empty()).or_else(below).map(str::to_owned)
 }
 
 // --- "On Monday, Jan wrote:"
@@ -282,30 +254,31 @@ enum Attribution {
     Named,
 }
 
-/// What kind of attribution a text is as a whole. `alone` says that it is one line with a quote right under it.
+/// What kind of attribution a text in lower case is as a whole. `alone` says that it is one line with a quote right under it.
 fn attribution_kind(text: &str, alone: bool) -> Attribution {
-    let lower = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '|')).to_lowercase();
-    // The rest of an address whose beginning stands on the line above.
-    if lower.find('>').is_some_and(|close| lower.find('<').is_none_or(|open| open > close)) {
+    let lower = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '|'));
+    // The rest of an address, or of the brackets around it, whose beginning stands on the line above.
+    if lower.find('>').is_some_and(|close| lower.find('<').is_none_or(|open| open > close))
+        || (lower.contains(">)") && !lower.contains('('))
+    {
         return Attribution::No;
     }
     let has_digit = lower.bytes().any(|b| b.is_ascii_digit());
-    let begins_dated = words::STARTS.iter().any(|start| lower.starts_with(start));
-    let verb = wrote_at(&lower);
-    if begins_dated && has_digit && (verb.is_some() || (has_clock(&lower) && lower.contains('@'))) {
+    let verb = wrote_at(lower);
+    if has_digit && words::STARTS.begin(lower) && (verb.is_some() || (has_clock(lower) && lower.contains('@'))) {
         return Attribution::Dated;
     }
-    if words::QUOTING.iter().any(|start| lower.starts_with(start)) && (lower.contains('@') || alone) {
+    if words::QUOTING.begin(lower) && (lower.contains('@') || alone) {
         return Attribution::Named;
     }
-    let dated = || lower.contains('@') || has_clock(&lower) || has_year(&lower);
+    let dated = || lower.contains('@') || has_clock(lower) || has_year(lower);
     match verb {
         Some(at) if at > 1 && ((lower.len() <= 300 && dated()) || (alone && lower.len() <= 80)) => Attribution::Named,
         // `2026-11-24 9:30 GMT+01:00 Jan <jan@example.nl>:`, `Tuesday, 24 November 2026, 9:30 from Jan <jan@example.nl>:`
-        None if has_clock(&lower)
+        None if has_clock(lower)
             && lower.contains('@')
             && lower.len() <= 200
-            && (lower.starts_with(|c: char| c.is_ascii_digit()) || (has_year(&lower) && lower.ends_with(">:"))) =>
+            && (lower.starts_with(|c: char| c.is_ascii_digit()) || (has_year(lower) && lower.ends_with(">:"))) =>
         {
             Attribution::Named
         }
@@ -315,15 +288,12 @@ fn attribution_kind(text: &str, alone: bool) -> Attribution {
 
 /// Where "wrote" stands as a word of its own.
 fn wrote_at(lower: &str) -> Option<usize> {
-    words::WROTE.iter().filter_map(|verb| word_at(lower, verb)).min()
-}
-
-fn word_at(text: &str, word: &str) -> Option<usize> {
-    text.match_indices(word).map(|(at, _)| at).find(|&at| {
-        let before = text.get(..at).and_then(|text| text.chars().next_back());
-        let after = text.get(at + word.len()..).and_then(|text| text.chars().next());
-        let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-        apart(before) && apart(after)
+    let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    phrases::words(lower).find_map(|word| {
+        let at = lower.len() - word.len();
+        let ends = |verb: &str| lower.get(at + verb.len()..).is_some_and(|rest| apart(rest.chars().next()));
+        let found = words::WROTE.beginning(word).any(ends) && apart(lower.get(..at)?.chars().next_back());
+        found.then_some(at)
     })
 }
 

@@ -5,19 +5,24 @@
 //! content of a mail that is passed on stays, and where nothing would be left everything stays.
 
 mod history;
+mod line;
 mod signature;
 mod words;
 
+use memchr::memchr_iter;
+
 use super::html::Mark;
-use history::{History, Introduction, is_quoted};
+use super::phrases::lower;
+use history::{History, Introduction};
+use line::Line;
 
 pub(super) use words::{Prefix, prefix};
 
 /// What else is known about the mail.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Context<'a> {
-    /// Its subject; `None` for a text that has none by nature.
-    pub(super) subject: Option<&'a str>,
+    /// What the beginning of its subject says; `None` for a text that has no subject by nature.
+    pub(super) prefix: Option<Prefix>,
     /// Whether its header says that it answers something.
     pub(super) is_answer: bool,
     /// What the HTML says about each line, if it was HTML.
@@ -46,10 +51,11 @@ const MAX_LINES: usize = 200_000;
 
 /// Tells a text apart.
 pub(super) fn split(text: &str, cx: &Context<'_>) -> Split {
-    if text.bytes().filter(|&b| b == b'\n').count() > MAX_LINES {
+    if memchr_iter(b'\n', text.as_bytes()).count() > MAX_LINES {
         return Split { new_text: text.trim_matches('\n').into(), forwarded_from: None };
     }
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lower = lower(text);
+    let lines = line::lines(text, &lower);
     let mut roles = vec![Role::New; lines.len()];
     let outcome = quoted(&lines, cx, &mut roles);
     // What the sender wrote stands before this line, but for answers between quotes.
@@ -77,12 +83,12 @@ pub(super) fn split(text: &str, cx: &Context<'_>) -> Split {
 impl Context<'_> {
     /// Whether the mail answers another one, by its header.
     fn is_reply(&self) -> bool {
-        self.is_answer || self.subject.is_some_and(|subject| prefix(subject) == Prefix::Reply)
+        self.is_answer || self.prefix == Some(Prefix::Reply)
     }
 
     /// Whether a mail under a header is passed on with this one, and not what it answers.
     fn passes_on(&self) -> bool {
-        match self.subject.map(prefix) {
+        match self.prefix {
             Some(Prefix::Forward) => true,
             Some(Prefix::Reply) | None => false,
             Some(Prefix::None) => !self.is_answer,
@@ -105,15 +111,15 @@ struct Outcome {
 }
 
 /// Finds what is quoted.
-fn quoted(lines: &[&str], cx: &Context<'_>, roles: &mut [Role]) -> Outcome {
+fn quoted(lines: &[Line<'_>], cx: &Context<'_>, roles: &mut [Role]) -> Outcome {
     let mut history = History::new(lines);
     let passes_on = cx.passes_on();
-    let forwards = cx.subject.map(prefix) == Some(Prefix::Forward);
+    let forwards = cx.prefix == Some(Prefix::Forward);
     let mut index = 0;
     while let Some(line) = lines.get(index) {
         let mark = cx.mark(index);
         let mut quoted_to = None;
-        if is_quoted(line) {
+        if line.quoted {
             // What is passed on with quote marks is passed on all the same.
             quoted_to = (!forwards && !is_lone_figure(lines, index, cx)).then_some(index);
         } else {
@@ -128,14 +134,14 @@ fn quoted(lines: &[&str], cx: &Context<'_>, roles: &mut [Role]) -> Outcome {
                 Some(Introduction::Attribution { end, has_clock, has_address }) => {
                     if quotes_follow(lines, end + 1) || mark == Mark::Attribution || !has_text(lines, end + 1) {
                         quoted_to = Some(end);
-                    } else if has_address || (has_clock && (cx.is_reply() || cx.subject.is_none())) {
+                    } else if has_address || (has_clock && (cx.is_reply() || cx.prefix.is_none())) {
                         return Outcome { history: Some(index), ..Outcome::default() };
                     }
                 }
                 None => {}
             }
         }
-        if matches!(mark, Mark::Quote | Mark::Attribution) && !forwards && !line.trim().is_empty() {
+        if matches!(mark, Mark::Quote | Mark::Attribution) && !forwards && !line.is_blank() {
             quoted_to = quoted_to.max(Some(index));
         }
         match quoted_to {
@@ -151,26 +157,26 @@ fn quoted(lines: &[&str], cx: &Context<'_>, roles: &mut [Role]) -> Outcome {
     Outcome::default()
 }
 
-fn has_text(lines: &[&str], from: usize) -> bool {
-    lines.iter().skip(from).any(|line| !line.trim().is_empty())
+fn has_text(lines: &[Line<'_>], from: usize) -> bool {
+    lines.iter().skip(from).any(|line| !line.is_blank())
 }
 
 /// Whether the next line that is not blank is quoted.
-fn quotes_follow(lines: &[&str], from: usize) -> bool {
-    lines.iter().skip(from).find(|line| !line.trim().is_empty()).is_some_and(|line| is_quoted(line))
+fn quotes_follow(lines: &[Line<'_>], from: usize) -> bool {
+    lines.iter().skip(from).find(|line| !line.is_blank()).is_some_and(|line| line.quoted)
 }
 
 /// "> 10 stuks" in the middle of somebody's text means "more than".
-fn is_lone_figure(lines: &[&str], index: usize, cx: &Context<'_>) -> bool {
-    let neighbour = |at: Option<usize>| at.and_then(|at| lines.get(at)).is_some_and(|line| is_quoted(line));
+fn is_lone_figure(lines: &[Line<'_>], index: usize, cx: &Context<'_>) -> bool {
+    let neighbour = |at: Option<usize>| at.and_then(|at| lines.get(at)).is_some_and(|line| line.quoted);
     let figure = lines
         .get(index)
-        .is_some_and(|line| line.trim_start().trim_start_matches('>').trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '€'));
+        .is_some_and(|line| line.text.trim_start_matches('>').trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '€'));
     figure && !cx.is_reply() && !neighbour(index.checked_sub(1)) && !neighbour(index.checked_add(1))
 }
 
 /// Marks signatures in each run of new lines before `end`.
-fn signatures(lines: &[&str], cx: &Context<'_>, roles: &mut [Role], end: usize) {
+fn signatures(lines: &[Line<'_>], cx: &Context<'_>, roles: &mut [Role], end: usize) {
     let mut from = 0;
     while from < end {
         let length = roles.iter().take(end).skip(from).take_while(|role| **role == Role::New).count();
@@ -195,14 +201,14 @@ fn signatures(lines: &[&str], cx: &Context<'_>, roles: &mut [Role], end: usize) 
 }
 
 /// The chosen lines. Where lines were left out between two, at most one blank line remains.
-fn assembled(lines: &[&str], chosen: impl Fn(usize) -> bool) -> String {
+fn assembled(lines: &[Line<'_>], chosen: impl Fn(usize) -> bool) -> String {
     let mut text = String::new();
     let mut blanks = 0;
     let mut gap = false;
     for (index, line) in lines.iter().enumerate() {
         if !chosen(index) {
             gap = true;
-        } else if line.trim().is_empty() {
+        } else if line.is_blank() {
             blanks += 1;
         } else {
             if !text.is_empty() {
@@ -210,7 +216,7 @@ fn assembled(lines: &[&str], chosen: impl Fn(usize) -> bool) -> String {
                 text.push('\n');
                 text.extend(std::iter::repeat_n('\n', blanks));
             }
-            text.push_str(line.trim_end());
+            text.push_str(line.whole.trim_end());
             (blanks, gap) = (0, false);
         }
     }
@@ -219,7 +225,7 @@ fn assembled(lines: &[&str], chosen: impl Fn(usize) -> bool) -> String {
 
 /// Whether somebody says that the answers stand among what is quoted.
 fn refers_below(text: &str) -> bool {
-    let start: String = text.chars().take(600).collect::<String>().to_lowercase();
-    let says = |sentence: &str, words: &[&str]| words.iter().any(|word| sentence.contains(word));
-    start.split(['.', '!', '\n']).any(|sentence| says(sentence, words::OWN_ANSWERS) && says(sentence, words::AMONG_QUOTES))
+    let start = lower(text.get(..text.floor_char_boundary(600)).unwrap_or(text));
+    words::OWN_ANSWERS.occur_in(&start)
+        && start.split(['.', '!', '\n']).any(|sentence| words::OWN_ANSWERS.occur_in(sentence) && words::AMONG_QUOTES.occur_in(sentence))
 }

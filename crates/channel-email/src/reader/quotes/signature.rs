@@ -1,5 +1,6 @@
 //! Signatures: what a mailer, a telephone or a company puts under what somebody wrote.
 
+use super::line::Line;
 use super::words;
 
 /// How many lines may stand under `-- `.
@@ -12,7 +13,7 @@ const MAX_CONTACT: usize = 14;
 const MAX_NOTICE: usize = 40;
 
 /// Which lines of a piece of text belong to a signature. `lines` are new ones, up to the next quoted one.
-pub(super) fn mark(lines: &[&str]) -> Vec<bool> {
+pub(super) fn mark(lines: &[Line<'_>]) -> Vec<bool> {
     let mut marked: Vec<bool> = lines.iter().map(|line| is_sent_from(line)).collect();
     armor(lines, &mut marked);
     let mut end = lines.len();
@@ -27,8 +28,8 @@ pub(super) fn mark(lines: &[&str]) -> Vec<bool> {
 }
 
 /// Whether anything is left of a text without its signature.
-pub(super) fn leaves_text(lines: &[&str], marked: &[bool]) -> bool {
-    lines.iter().zip(marked).any(|(line, marked)| !marked && !is_blank(line))
+pub(super) fn leaves_text(lines: &[Line<'_>], marked: &[bool]) -> bool {
+    lines.iter().zip(marked).any(|(line, marked)| !marked && !line.is_blank())
 }
 
 fn fill(marked: &mut [bool], from: usize, to: usize) {
@@ -37,29 +38,20 @@ fn fill(marked: &mut [bool], from: usize, to: usize) {
     }
 }
 
-fn is_blank(line: &str) -> bool {
-    line.trim().is_empty()
-}
-
-/// Whether a text begins with a phrase (in lower case), whatever its case.
-fn begins(text: &str, phrase: &str) -> bool {
-    text.as_bytes().get(..phrase.len()).is_some_and(|start| start.eq_ignore_ascii_case(phrase.as_bytes()))
-}
-
 // --- `-- `
 
 /// Where the signature begins that a line divides from the text.
-fn delimiter(lines: &[&str], end: usize) -> Option<usize> {
+fn delimiter(lines: &[Line<'_>], end: usize) -> Option<usize> {
     let mut best = None;
     let mut below = 0;
     // From the end, as many lines as count: a text of dividers only is looked at once.
     for index in (0..end).rev() {
         let line = lines.get(index)?;
-        let text = line.trim_end();
+        let text = line.whole.trim_end();
         let under = lines.get(index + 1..end).unwrap_or_default();
         let divides = match text {
             // Alone at the end it divides nothing, and goes all the same.
-            "--" if *line == "-- " => true,
+            "--" if line.whole == "-- " => true,
             "--" | "---" | "__" | "- --" => below <= MAX_LOOSE && under.iter().all(|line| could_be_signature(line)),
             _ if !text.is_empty() && text.chars().all(|c| matches!(c, '—' | '–')) => {
                 below <= MAX_LOOSE && under.iter().all(|line| could_be_signature(line))
@@ -77,29 +69,25 @@ fn delimiter(lines: &[&str], end: usize) -> Option<usize> {
     best
 }
 
-fn could_be_signature(line: &str) -> bool {
-    !line.trim_end().ends_with('?') && line.chars().count() <= 100
+fn could_be_signature(line: &Line<'_>) -> bool {
+    !line.text.ends_with('?') && line.whole.chars().count() <= 100
 }
 
-fn is_list_footer(line: &str) -> bool {
-    let lower = line.to_lowercase();
+fn is_list_footer(line: &Line<'_>) -> bool {
     ["mailing list", "mailman/listinfo", "mailinglijst", "unsubscribe", "liste de diffusion", "mailingliste"]
         .iter()
-        .any(|phrase| lower.contains(phrase))
+        .any(|phrase| line.lower.contains(phrase))
 }
 
 // --- "Sent from my iPhone"
 
-fn is_sent_from(line: &str) -> bool {
-    let text = line.trim().trim_start_matches(['<', '*', '[', '(']);
-    // Most lines begin with none of these letters.
-    let may_begin = text.bytes().next().is_some_and(|b| b"sgvdohetilwp".contains(&b.to_ascii_lowercase()));
-    if !may_begin || text.len() > 200 || !words::SENT_FROM.iter().any(|start| begins(text, start)) {
+fn is_sent_from(line: &Line<'_>) -> bool {
+    let lower = line.lower.trim_start_matches(['<', '*', '[', '(']);
+    if lower.len() > 200 || !words::SENT_FROM.begin(lower) {
         return false;
     }
-    let lower = text.to_lowercase();
     // What a link behind it says does not count.
-    let plain = lower.split(['<', '(']).next().unwrap_or(&lower).trim_end();
+    let plain = lower.split(['<', '(']).next().unwrap_or(lower).trim_end();
     let words_count = plain.split_whitespace().count();
     let is_sentence = plain.contains(", ") || words_count > 12 || lower.contains('?');
     let mine = ["sent from my", "sent from a", "verzonden vanaf mijn", "verstuurd vanaf mijn", "envoyé de mon", "gesendet von mein"]
@@ -118,24 +106,24 @@ fn is_sent_from(line: &str) -> bool {
 
 // --- legal notices
 
-fn notice(lines: &[&str], end: usize) -> Option<usize> {
+fn notice(lines: &[Line<'_>], end: usize) -> Option<usize> {
     let is_notice = |index: usize| {
-        let text = lines.get(index).map(|line| line.trim_start_matches([' ', '*', '_', '<', '>', '[', '('])).unwrap_or_default();
-        words::DISCLAIMERS.iter().any(|phrase| begins(text, phrase))
+        let line = lines.get(index).map_or("", |line| line.lower);
+        words::DISCLAIMERS.begin(line.trim_start_matches([' ', '*', '_', '<', '>', '[', '(']))
     };
     let start = (end.saturating_sub(MAX_NOTICE)..end).find(|&index| is_notice(index))?;
     // With nothing before it, it is the text.
-    lines.iter().take(start).any(|line| !is_blank(line)).then_some(start)
+    lines.iter().take(start).any(|line| !line.is_blank()).then_some(start)
 }
 
 // --- the company's card under a name
 
 /// Where, under a greeting and a name, telephone, address and website begin. Only when it is clearly that.
-fn contact(lines: &[&str], marked: &[bool], end: usize) -> Option<usize> {
-    let texts: Vec<(usize, &str)> = (end.saturating_sub(60)..end)
+fn contact(lines: &[Line<'_>], marked: &[bool], end: usize) -> Option<usize> {
+    let texts: Vec<(usize, &Line<'_>)> = (end.saturating_sub(60)..end)
         .filter(|&index| marked.get(index) == Some(&false))
-        .filter_map(|index| Some((index, *lines.get(index)?)))
-        .filter(|(_, line)| !is_blank(line))
+        .filter_map(|index| Some((index, lines.get(index)?)))
+        .filter(|(_, line)| !line.is_blank())
         .collect();
     let closing = texts.iter().rposition(|(_, line)| closing(line).is_some())?;
     let name_beside = texts.get(closing).and_then(|(_, line)| self::closing(line))?;
@@ -147,50 +135,44 @@ fn contact(lines: &[&str], marked: &[bool], end: usize) -> Option<usize> {
 }
 
 /// Whether a line ends a mail ("Kind regards,"), and if so, whether the name stands on it too.
-fn closing(line: &str) -> Option<bool> {
-    let text = line.trim();
-    if text.len() > 80 {
+fn closing(line: &Line<'_>) -> Option<bool> {
+    if line.text.len() > 80 || !words::CLOSINGS.begin(line.lower) {
         return None;
     }
-    let lower = text.to_lowercase();
-    let bare = lower.trim_end_matches([',', '.', '!', ' ']);
-    if words::CLOSINGS.contains(&bare) {
+    if words::CLOSINGS.contain(line.lower.trim_end_matches([',', '.', '!', ' '])) {
         return Some(false);
     }
     // "Met vriendelijke groet, Jan de Vries"
-    let (greeting, name) = lower.split_once(',')?;
+    let (greeting, name) = line.lower.split_once(',')?;
     let is_name = !name.trim().is_empty() && name.split_whitespace().count() <= 4;
-    (is_name && words::CLOSINGS.contains(&greeting.trim())).then_some(true)
+    (is_name && words::CLOSINGS.contain(greeting.trim())).then_some(true)
 }
 
 /// A telephone number, an address of mail or of a website.
-fn is_contact(line: &str) -> bool {
-    let lower = line.to_lowercase();
+fn is_contact(line: &Line<'_>) -> bool {
+    let lower = line.lower;
     let digits = lower.bytes().filter(u8::is_ascii_digit).count();
     let numeric = lower.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || "+-()/.:|".contains(c));
-    let labelled = || {
-        ["tel", "t:", "t ", "m:", "m ", "mob", "fon", "fax", "phone", "tél", "+"].iter().any(|label| lower.trim_start().starts_with(label))
-    };
+    let labelled =
+        || ["tel", "t:", "t ", "m:", "m ", "mob", "fon", "fax", "phone", "tél", "+"].iter().any(|label| lower.starts_with(label));
     lower.contains("www.") || lower.contains("http") || lower.contains('@') || (digits >= 9 && (numeric || labelled()))
 }
 
-fn could_be_on_card(line: &str) -> bool {
-    let text = line.trim();
-    let lower = text.to_lowercase();
-    let mut words = lower.split(|c: char| !c.is_alphanumeric() && c != '.').filter(|word| !word.is_empty());
+fn could_be_on_card(line: &Line<'_>) -> bool {
+    let mut words = line.lower.split(|c: char| !c.is_alphanumeric() && c != '.').filter(|word| !word.is_empty());
     let refers = words.any(|word| {
         words::REFERENCES.iter().any(|reference| if reference.len() <= 4 { word == *reference } else { word.starts_with(reference) })
     });
-    !refers && !text.contains(['?', '!']) && (text.chars().count() <= 90 || is_contact(text))
+    !refers && !line.text.contains(['?', '!']) && (line.text.chars().count() <= 90 || is_contact(line))
 }
 
 // --- PGP
 
 /// The lines that PGP puts around a text that it signed.
-fn armor(lines: &[&str], marked: &mut [bool]) {
+fn armor(lines: &[Line<'_>], marked: &mut [bool]) {
     let (mut header, mut signature) = (false, false);
     for (line, mark) in lines.iter().zip(marked) {
-        let text = line.trim_end();
+        let text = line.whole.trim_end();
         header |= text == "-----BEGIN PGP SIGNED MESSAGE-----";
         signature |= text == "-----BEGIN PGP SIGNATURE-----";
         *mark |= header || signature;

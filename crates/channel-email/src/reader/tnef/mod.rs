@@ -270,7 +270,7 @@ impl<'a> Found<'a> {
                 let label = self.html_page.and_then(codepage::label).or_else(|| charset::of_html(bytes));
                 let (html, odd) = charset::decode(bytes, label.as_deref());
                 message.oddities.extend(odd);
-                Some(html).filter(|html| !html.trim().is_empty())
+                Some(html.into_owned()).filter(|html| !html.trim().is_empty())
             }
             Some(value) => Text::of(value).and_then(decoded),
             None => None,

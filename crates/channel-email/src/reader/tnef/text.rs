@@ -25,7 +25,8 @@ impl<'a> Text<'a> {
         match self {
             Self::Narrow(bytes) => {
                 let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-                charset::decode(bytes.get(..end).unwrap_or_default(), codepage::label(page).as_deref())
+                let (text, odd) = charset::decode(bytes.get(..end).unwrap_or_default(), codepage::label(page).as_deref());
+                (text.into_owned(), odd)
             }
             Self::Wide(bytes) => {
                 let units = bytes.chunks_exact(2).map(|pair| pair.iter().rev().fold(0, |unit, &byte| (unit << 8) | u16::from(byte)));

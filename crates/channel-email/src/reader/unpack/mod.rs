@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use super::content::{bytes_of, encoding_of, file_name};
+use super::content::{bytes_of, file_name};
 use super::limits::{MAX_DEPTH, MAX_PARTS, MAX_WRAPPED};
 use super::notes::Notes;
 use super::parts::{self, Mail, Part, Wrapping};
@@ -24,18 +24,14 @@ const TOO_LARGE: &str = "what is wrapped in it is too large together; the rest w
 /// The decoded part, the same without its armour, what was in it, a header.
 const PLACES: usize = 4;
 
-/// Holds what was unpacked, for as long as the mail is read. Each wrapping takes [`PLACES`] at most.
-pub(super) struct Unpacked(Vec<OnceCell<Vec<u8>>>);
-
-impl Default for Unpacked {
-    fn default() -> Self {
-        Self((0..PLACES * MAX_WRAPPED).map(|_| OnceCell::new()).collect())
-    }
-}
+/// Holds what was unpacked, for as long as the mail is read. Each wrapping takes [`PLACES`] at most; most mails have none.
+#[derive(Default)]
+pub(super) struct Unpacked(OnceCell<Vec<OnceCell<Vec<u8>>>>);
 
 impl Unpacked {
     fn keep(&self, bytes: Vec<u8>) -> Option<&[u8]> {
-        let place = self.0.iter().find(|place| place.get().is_none())?;
+        let places = self.0.get_or_init(|| (0..PLACES * MAX_WRAPPED).map(|_| OnceCell::new()).collect());
+        let place = places.iter().find(|place| place.get().is_none())?;
         Some(place.get_or_init(|| bytes))
     }
 
@@ -218,7 +214,7 @@ impl<'a> Opener<'a, '_> {
             last.cut |= cut;
         }
         if let Some(part) = self.mail.parts.get_mut(index) {
-            part.wrapping = Some(Wrapping::Tnef { texts });
+            part.wrapping = Some(Wrapping::Tnef { texts, class: message.class.to_ascii_lowercase() });
         }
         self.note_tnef(&message);
     }
@@ -276,9 +272,10 @@ fn candidate(part: &Part<'_>) -> Option<Candidate> {
         value if value.starts_with("multipart/") || value.starts_with("message/") => return None,
         _ => {}
     }
-    let start = || transfer::decode(part.raw.get(..128).unwrap_or(part.raw), encoding_of(part), false).0;
+    let start = || transfer::decode(part.raw.get(..128).unwrap_or(part.raw), part.encoding, false).0;
     let text = part.media.value.starts_with("text/");
-    let name = file_name(part).unwrap_or_default().to_ascii_lowercase();
+    let mut name = file_name(part).unwrap_or_default();
+    name.make_ascii_lowercase();
     let ends = |end: &str| name.ends_with(end);
     if ends(".p7m") {
         Some(Candidate::Smime)

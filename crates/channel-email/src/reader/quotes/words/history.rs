@@ -1,5 +1,7 @@
 //! The words by which mailers introduce what they quote.
 
+use crate::reader::phrases::Phrases;
+
 /// What a line of a quoted mail's header tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Key {
@@ -30,6 +32,10 @@ const KEYS: &[(Key, &[&str])] = &[
             "afzender",
             "absender",
             "remitente",
+            "από",
+            "šalje",
+            "saatja",
+            "nuo",
             "mittente",
             "от",
             "от кого",
@@ -70,6 +76,13 @@ const KEYS: &[(Key, &[&str])] = &[
             "lähetetty",
             "päivämäärä",
             "päiväys",
+            "ημερομηνία",
+            "στάλθηκε",
+            "изпратено",
+            "poslano",
+            "odoslané",
+            "saadetud",
+            "išsiųsta",
             "дата",
             "отправлено",
             "trimis",
@@ -104,6 +117,12 @@ const KEYS: &[(Key, &[&str])] = &[
             "ontvanger",
             "empfänger",
             "destinatario",
+            "προς",
+            "до",
+            "prima",
+            "za",
+            "adressaat",
+            "kam",
             "кому",
             "către",
             "címzett",
@@ -129,6 +148,12 @@ const KEYS: &[(Key, &[&str])] = &[
             "ämne",
             "temat",
             "předmět",
+            "predmet",
+            "zadeva",
+            "θέμα",
+            "относно",
+            "teema",
+            "tema",
             "aihe",
             "тема",
             "subiect",
@@ -182,7 +207,7 @@ pub(in super::super) fn key(word: &str) -> Option<Key> {
 }
 
 /// What stands, between dashes, over the mail that is answered.
-pub(in super::super) const ORIGINAL: &[&str] = &[
+pub(in super::super) static ORIGINAL: Phrases = Phrases::new(&[
     "original message",
     "original appointment",
     "original e-mail",
@@ -223,10 +248,10 @@ pub(in super::super) const ORIGINAL: &[&str] = &[
     "reply message",
     "vorige bericht",
     "letzte nachricht",
-];
+]);
 
 /// What stands over a mail that is passed on, between dashes or before a colon.
-pub(in super::super) const FORWARDED: &[&str] = &[
+pub(in super::super) static FORWARDED: Phrases = Phrases::new(&[
     "forwarded message",
     "begin forwarded message",
     "start of forwarded message",
@@ -271,10 +296,10 @@ pub(in super::super) const FORWARDED: &[&str] = &[
     "preposlaná správa",
     "пересылаемое сообщение",
     "пересланное сообщение",
-];
+]);
 
 /// What ticket systems write over the part below which nothing is to be written.
-pub(in super::super) const REPLY_ABOVE: &[&str] = &[
+pub(in super::super) static REPLY_ABOVE: Phrases = Phrases::new(&[
     "reply above this line",
     "type your reply above this line",
     "write above this line",
@@ -288,10 +313,10 @@ pub(in super::super) const REPLY_ABOVE: &[&str] = &[
     "répondre au-dessus de cette ligne",
     "répondez au-dessus de cette ligne",
     "responda por encima de esta línea",
-];
+]);
 
 /// With what "On Monday, Jan wrote:" begins, each with the blank behind it.
-pub(in super::super) const STARTS: &[&str] = &[
+pub(in super::super) static STARTS: Phrases = Phrases::new(&[
     "on ",
     "op ",
     "am ",
@@ -317,10 +342,10 @@ pub(in super::super) const STARTS: &[&str] = &[
     "date: ",
     "wiadomość napisana przez ",
     "in data ",
-];
+]);
 
 /// "Wrote", in what stands between a name, a date and a colon.
-pub(in super::super) const WROTE: &[&str] = &[
+pub(in super::super) static WROTE: Phrases = Phrases::new(&[
     "wrote",
     "writes",
     "said",
@@ -364,14 +389,19 @@ pub(in super::super) const WROTE: &[&str] = &[
     "yazdı",
     "napisao",
     "napisao/la",
+    "napisal",
+    "napisala",
+    "έγραψε",
+    "написа",
+    "rakstīja",
     "heeft het volgende geschreven",
     "followed by",
     "répondit",
     "odesílatel",
-];
+]);
 
 /// Before the name of who is quoted, without a date.
-pub(in super::super) const QUOTING: &[&str] = &[
+pub(in super::super) static QUOTING: Phrases = Phrases::new(&[
     "quoting ",
     "citeren ",
     "zitat von ",
@@ -383,4 +413,4 @@ pub(in super::super) const QUOTING: &[&str] = &[
     "cytowanie ",
     "citace ",
     "selon ",
-];
+]);

@@ -4,12 +4,14 @@ mod history;
 mod signature;
 mod subject;
 
+use crate::reader::phrases::Phrases;
+
 pub(super) use history::{FORWARDED, Key, ORIGINAL, QUOTING, REPLY_ABOVE, STARTS, WROTE, key};
 pub(super) use signature::{CLOSINGS, DEVICES, DISCLAIMERS, REFERENCES, SENT_FROM};
 pub(in super::super) use subject::{Prefix, prefix};
 
 /// How people speak of their answers.
-pub(super) const OWN_ANSWERS: &[&str] = &[
+pub(super) static OWN_ANSWERS: Phrases = Phrases::new(&[
     "mijn antwoord",
     "mijn reactie",
     "mijn opmerking",
@@ -38,12 +40,14 @@ pub(super) const OWN_ANSWERS: &[&str] = &[
     "réponses ci-dessous",
     "réponses dans",
     "réponses en",
-];
+]);
 
 /// Where they say that these are: among what they quote.
-pub(super) const AMONG_QUOTES: &[&str] = &[
+pub(super) static AMONG_QUOTES: Phrases = Phrases::new(&[
     "hieronder",
     "onder",
+    "daaronder",
+    "eronder",
     "below",
     "inline",
     "in-line",
@@ -70,4 +74,4 @@ pub(super) const AMONG_QUOTES: &[&str] = &[
     "en rouge",
     "en bleu",
     "en vert",
-];
+]);

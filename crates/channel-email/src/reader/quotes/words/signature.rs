@@ -1,7 +1,9 @@
 //! The words that stand under what somebody wrote.
 
+use crate::reader::phrases::Phrases;
+
 /// With what a telephone or a mailer signs a mail, at the beginning of a line.
-pub(in super::super) const SENT_FROM: &[&str] = &[
+pub(in super::super) static SENT_FROM: Phrases = Phrases::new(&[
     "sent from",
     "sent with",
     "sent via",
@@ -56,7 +58,7 @@ pub(in super::super) const SENT_FROM: &[&str] = &[
     "pobierz program outlook",
     "odesláno z",
     "získat outlook",
-];
+]);
 
 /// What sends mail by itself: one of these in such a line makes it a signature.
 pub(in super::super) const DEVICES: &[&str] = &[
@@ -110,7 +112,7 @@ pub(in super::super) const DEVICES: &[&str] = &[
 ];
 
 /// How people end a mail: the line before their name.
-pub(in super::super) const CLOSINGS: &[&str] = &[
+pub(in super::super) static CLOSINGS: Phrases = Phrases::new(&[
     "met vriendelijke groet",
     "met vriendelijke groeten",
     "vriendelijke groet",
@@ -187,7 +189,7 @@ pub(in super::super) const CLOSINGS: &[&str] = &[
     "pozdrawiam",
     "z poważaniem",
     "s pozdravem",
-];
+]);
 
 /// Words that give a line under a name a meaning of its own: it says which customer or order it is.
 pub(in super::super) const REFERENCES: &[&str] = &[
@@ -231,7 +233,7 @@ pub(in super::super) const REFERENCES: &[&str] = &[
 ];
 
 /// With what legal notices under a mail begin. Long enough that no customer begins so.
-pub(in super::super) const DISCLAIMERS: &[&str] = &[
+pub(in super::super) static DISCLAIMERS: Phrases = Phrases::new(&[
     "disclaimer",
     "dit e-mailbericht is uitsluitend",
     "dit e-mailbericht is vertrouwelijk",
@@ -318,4 +320,4 @@ pub(in super::super) const DISCLAIMERS: &[&str] = &[
     "pensez à l'environnement",
     "pensez à l’environnement",
     "avant d'imprimer",
-];
+]);

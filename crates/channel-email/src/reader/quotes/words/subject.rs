@@ -12,7 +12,7 @@ pub(in crate::reader) enum Prefix {
 pub(in crate::reader) fn prefix(subject: &str) -> Prefix {
     const REPLIES: &[&str] = &[
         "re", "aw", "antw", "antwoord", "antwort", "sv", "odp", "r", "ri", "rif", "rép", "ré", "réf", "res", "ynt", "vá", "atb", "betr",
-        "reply", "回复", "答复",
+        "reply", "απ", "回复", "答复",
     ];
     const FORWARDS: &[&str] = &[
         "fw",
@@ -33,6 +33,7 @@ pub(in crate::reader) fn prefix(subject: &str) -> Prefix {
         "transf",
         "transféré",
         "továbbítás",
+        "πρθ",
         "转发",
     ];
     let mut rest = subject.trim_start();
