@@ -33,6 +33,8 @@ pub struct Server {
     folder: TempDir,
     /// Where it takes mail by SMTP.
     pub port: u16,
+    /// Where it takes mail by SMTP in TLS from the first byte, when its settings name a certificate.
+    pub tls_port: u16,
     running: Option<Running>,
 }
 
@@ -62,7 +64,7 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("loket-smtp-").tempdir().context("no temporary folder")?;
         // Its processes give up root and must still find their files.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        let mut server = Self { folder, port: 0, running: None };
+        let mut server = Self { folder, port: 0, tls_port: 0, running: None };
         for part in ["conf", "queue", "data", "mail"] {
             fs::create_dir(server.path(part))?;
         }
@@ -71,7 +73,7 @@ impl Server {
         // Between finding a free port and listening on it somebody else may take it.
         let mut last = None;
         for _ in 0..5 {
-            server.port = free_port();
+            (server.port, server.tls_port) = (free_port(), free_port());
             server.configure(settings)?;
             match server.start_again() {
                 Ok(()) => return Ok(server),
@@ -113,6 +115,11 @@ virtual_gid_maps = static:{NOBODY}
 "
         );
         let mut services = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.port);
+        if settings.contains("smtpd_tls_cert_file") {
+            let always = "-o smtpd_tls_wrappermode=yes -o smtpd_tls_security_level=encrypt";
+            services.push_str(&format!("127.0.0.1:{} inet n - n - - smtpd {always}\n", self.tls_port));
+            services.push_str("tlsmgr unix - - n 1000? 1 tlsmgr\n");
+        }
         for service in [
             "pickup unix n - n 60 1 pickup",
             "cleanup unix n - n - 0 cleanup",

@@ -77,7 +77,7 @@ pub(crate) enum Proof {
 }
 
 impl Proof {
-    fn missing(&self) -> Vec<String> {
+    pub(crate) fn missing(&self) -> Vec<String> {
         match self {
             Self::Password(secret) => secret.fetch().err().into_iter().collect(),
             Self::OAuth2(oauth2) => oauth2.missing(),
@@ -97,7 +97,7 @@ pub(crate) enum Security {
 }
 
 impl Security {
-    const WORDS: [(&'static str, Self); 3] = [("tls", Self::Tls), ("starttls", Self::StartTls), ("none", Self::None)];
+    pub(crate) const WORDS: [(&'static str, Self); 3] = [("tls", Self::Tls), ("starttls", Self::StartTls), ("none", Self::None)];
 }
 
 /// What happens to a mail on the server once it is in the journal.
@@ -228,7 +228,7 @@ fn imap(section: &mut Section) -> Option<ImapConfig> {
     (host_ok && one_line).then_some(config)
 }
 
-fn proof(section: &mut Section) -> Option<Proof> {
+pub(crate) fn proof(section: &mut Section) -> Option<Proof> {
     match (section.has("password"), section.has("oauth2")) {
         (true, false) => section.secret("password").map(Proof::Password),
         (false, true) => oauth2::read(section.table("oauth2")).map(|oauth2| Proof::OAuth2(Box::new(oauth2))),
@@ -247,7 +247,7 @@ fn proof(section: &mut Section) -> Option<Proof> {
 }
 
 /// Whether the traffic to this host stays on this machine.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

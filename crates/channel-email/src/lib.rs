@@ -5,10 +5,12 @@
 //! - [`source`]: its I/O; everything is acknowledged upstream only after the journal's commit
 //! - [`import`]: .eml files, mbox files and Maildir folders
 //! - [`reader`]: pure; bytes to [`loket_core::message::Message`]
+//! - [`outgoing`]: acknowledgements of receipt and agents' replies, `[outgoing.NAME]`
 
 pub mod config;
 pub mod import;
 mod oauth2;
+pub mod outgoing;
 pub mod reader;
 pub mod source;
 mod tls;

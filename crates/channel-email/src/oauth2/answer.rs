@@ -117,7 +117,7 @@ fn advice(config: &OAuth2Config, status: u16, code: &str) -> String {
             "somebody must consent first: let an administrator agree to the client's rights, or authorize anew".into()
         }
         ("", _) if (300..400).contains(&status) || status == 404 => "`token_url` is not where tokens are given: check it".into(),
-        _ => "the token endpoint refuses us: check [email.NAME.oauth2]".into(),
+        _ => "the token endpoint refuses us: check the `oauth2` table".into(),
     }
 }
 

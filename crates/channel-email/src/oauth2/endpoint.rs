@@ -69,7 +69,7 @@ fn failed(error: &reqwest::Error) -> Failure {
     while let Some(inner) = cause {
         if let Some(rustls::Error::InvalidCertificate(_)) = inner.downcast_ref::<rustls::Error>() {
             return ChannelError::Refused(format!(
-                "the token endpoint's certificate is not trusted: {inner}; correct `token_url`, or name its certificate authority in `ca_file` of [email.NAME.oauth2]"
+                "the token endpoint's certificate is not trusted: {inner}; correct `token_url`, or name its certificate authority in `ca_file` of the `oauth2` table"
             ))
             .into();
         }
