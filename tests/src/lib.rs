@@ -9,6 +9,7 @@ pub mod postfix;
 pub mod postgres;
 pub mod proxy;
 pub mod random;
+pub mod sftp;
 pub mod token_endpoint;
 
 use std::time::Duration;
