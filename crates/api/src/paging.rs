@@ -23,6 +23,8 @@ const LENGTH: usize = 1 + 1 + 8 + 16;
 pub(crate) enum List {
     Cases = 1,
     Quarantine = 2,
+    Orders = 3,
+    Outbound = 4,
 }
 
 /// The page that a request asks for.

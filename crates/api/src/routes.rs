@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use loket_core::keys::Access;
 
-use crate::handlers::{cases, channels, deliveries, messages, probes, quarantine, status};
+use crate::handlers::{cases, channels, deliveries, messages, orders, outbound, probes, quarantine, status};
 use crate::problem::Problem;
 use crate::serve::{self, Call};
 use crate::state::{Api, ApiState};
@@ -23,6 +23,7 @@ type Pending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub(crate) enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 /// Who may come, and what is done for them.
@@ -39,19 +40,28 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// The query parameters that it knows; any other is refused.
     pub(crate) parameters: &'static [&'static str],
+    pub(crate) takes_body: bool,
     pub(crate) serves: Serves,
 }
 
 const fn open(path: &'static str, handler: fn(Arc<Api>) -> Pending) -> Route {
-    Route { verb: Verb::Get, path, parameters: &[], serves: Serves::Open(handler) }
+    Route { verb: Verb::Get, path, parameters: &[], takes_body: false, serves: Serves::Open(handler) }
 }
 
 const fn read(path: &'static str, parameters: &'static [&'static str], handler: fn(Call) -> Pending) -> Route {
-    Route { verb: Verb::Get, path, parameters, serves: Serves::Keyed(Access::Read, handler) }
+    Route { verb: Verb::Get, path, parameters, takes_body: false, serves: Serves::Keyed(Access::Read, handler) }
 }
 
 const fn write(path: &'static str, handler: fn(Call) -> Pending) -> Route {
-    Route { verb: Verb::Post, path, parameters: &[], serves: Serves::Keyed(Access::Write, handler) }
+    Route { verb: Verb::Post, path, parameters: &[], takes_body: false, serves: Serves::Keyed(Access::Write, handler) }
+}
+
+const fn taking_body(route: Route) -> Route {
+    Route { takes_body: true, ..route }
+}
+
+const fn delete(path: &'static str, handler: fn(Call) -> Pending) -> Route {
+    Route { verb: Verb::Delete, path, parameters: &[], takes_body: false, serves: Serves::Keyed(Access::Write, handler) }
 }
 
 pub(crate) static ROUTES: &[Route] = &[
@@ -61,12 +71,21 @@ pub(crate) static ROUTES: &[Route] = &[
     open("/openapi.json", |_| Box::pin(probes::openapi())),
     read("/v1/cases", cases::PARAMETERS, |call| Box::pin(cases::list(call))),
     read("/v1/cases/{number}", &[], |call| Box::pin(cases::one(call))),
+    delete("/v1/cases/{number}", |call| Box::pin(cases::delete(call))),
+    taking_body(write("/v1/cases/{number}/replies", |call| Box::pin(outbound::reply(call)))),
     read("/v1/cases/{number}/messages", &["limit", "after"], |call| Box::pin(cases::messages(call))),
     read("/v1/messages/{id}", &[], |call| Box::pin(messages::one(call))),
     read("/v1/messages/{id}/raw", &[], |call| Box::pin(messages::raw(call))),
     read("/v1/messages/{id}/attachments/{sha256}", &[], |call| Box::pin(messages::attachment(call))),
     read("/v1/deliveries/{id}", &[], |call| Box::pin(deliveries::one(call))),
     read("/v1/deliveries/{id}/raw", &[], |call| Box::pin(deliveries::raw(call))),
+    read("/v1/orders", orders::PARAMETERS, |call| Box::pin(orders::list(call))),
+    read("/v1/orders/{id}", &[], |call| Box::pin(orders::one(call))),
+    read("/v1/orders/{id}/revisions", &[], |call| Box::pin(orders::revisions(call))),
+    taking_body(write("/v1/orders/{id}/decision", |call| Box::pin(orders::decide(call)))),
+    read("/v1/outbound", outbound::PARAMETERS, |call| Box::pin(outbound::list(call))),
+    read("/v1/outbound/{id}", &[], |call| Box::pin(outbound::one(call))),
+    write("/v1/outbound/{id}/retry", |call| Box::pin(outbound::retry(call))),
     read("/v1/channels", &[], |call| Box::pin(channels::list(call))),
     read("/v1/quarantine", &["limit", "cursor"], |call| Box::pin(quarantine::list(call))),
     read("/v1/quarantine/{id}", &[], |call| Box::pin(quarantine::one(call))),
@@ -83,10 +102,10 @@ pub fn router(state: ApiState) -> Router {
         let filter = match route.verb {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
+            Verb::Delete => MethodFilter::DELETE,
         };
         let handler = move |State(api): State<Arc<Api>>, path: Result<Path<Vec<(String, String)>>, PathRejection>, request: Request| {
-            let (parts, _) = request.into_parts();
-            serve::serve(api, route, path.map(|Path(path)| path).ok(), parts)
+            serve::serve(api, route, path.map(|Path(path)| path).ok(), request)
         };
         router = router.route(route.path, on(filter, handler));
     }
@@ -106,7 +125,11 @@ mod tests {
 
     fn in_the_code() -> Table {
         let route = |route: &Route| {
-            let method = if route.verb == Verb::Get { "get" } else { "post" };
+            let method = match route.verb {
+                Verb::Get => "get",
+                Verb::Post => "post",
+                Verb::Delete => "delete",
+            };
             let needed = match route.serves {
                 Serves::Open(_) => json!([]),
                 Serves::Keyed(Access::Read, _) => json!([{ "key": ["read"] }]),

@@ -3,21 +3,24 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::http::request::Parts;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 use loket_core::delivery::Tenant;
-use loket_core::keys::{Access, KeyRecord};
+use loket_core::keys::KeyRecord;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::auth;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::{Outcome, Route, Serves};
+use crate::routes::{Outcome, Route, Serves, Verb};
 use crate::state::Api;
 
-/// No route takes a body; a client that announces one larger than this is mistaken, and is told before it sends it.
-const MOST_BODY: u64 = 64 << 10;
+/// Bytes of a request's body; a client that announces more is told before it sends it.
+const MOST_BODY: usize = 256 << 10;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -27,6 +30,7 @@ pub(crate) struct Call {
     pub(crate) key: KeyRecord,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
+    body: Bytes,
     path: Vec<(String, String)>,
 }
 
@@ -41,6 +45,14 @@ impl Call {
         self.path.iter().find(|(part, _)| part == name).map_or("", |(_, value)| value)
     }
 
+    /// The body, which is to be JSON of this shape.
+    pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.body).map_err(|error| match self.body.is_empty() {
+            true => Problem::bad("this path takes a body of JSON; none came"),
+            false => Problem::bad(format!("the body is not the JSON that this path takes: {error}")),
+        })
+    }
+
     /// The id in the path.
     pub(crate) fn id(&self) -> Result<Uuid, Problem> {
         Uuid::try_parse(self.part("id")).map_err(|_| Problem::bad("the id in the path is no UUID, as ids are"))
@@ -48,9 +60,10 @@ impl Call {
 }
 
 /// Serves one request on a known route. `path`: the decoded parts of the path, `None` when they are no text.
-pub(crate) async fn serve(api: Arc<Api>, route: &'static Route, path: Option<Vec<(String, String)>>, parts: Parts) -> Response {
+pub(crate) async fn serve(api: Arc<Api>, route: &'static Route, path: Option<Vec<(String, String)>>, request: Request) -> Response {
     let started = Instant::now();
     let mut key = None;
+    let (parts, body) = request.into_parts();
     let method = parts.method.clone();
     let outcome = match route.serves {
         Serves::Open(handler) => handler(Arc::clone(&api)).await,
@@ -61,9 +74,10 @@ pub(crate) async fn serve(api: Arc<Api>, route: &'static Route, path: Option<Vec
                 auth::allow(&record, access)?;
                 let query = Query::parse(&parts.uri, route.parameters)?;
                 let path = path.ok_or_else(|| Problem::bad("the path is not UTF-8 when its percent signs are decoded"))?;
-                handler(Call { api: Arc::clone(&api), key: record, query, headers: parts.headers.clone(), path }).await
+                let body = if route.takes_body { received(body).await? } else { Bytes::new() };
+                handler(Call { api: Arc::clone(&api), key: record, query, headers: parts.headers.clone(), body, path }).await
             };
-            in_turn(&api, &parts.headers, access, work).await
+            in_turn(&api, &parts.headers, route, work).await
         }
     };
     if outcome.as_ref().is_err_and(|problem| problem.is_the_stores()) {
@@ -73,20 +87,39 @@ pub(crate) async fn serve(api: Arc<Api>, route: &'static Route, path: Option<Vec
 }
 
 /// Does a request's work when it is its turn, within its time limit.
-async fn in_turn(api: &Api, headers: &HeaderMap, access: Access, work: impl Future<Output = Outcome>) -> Outcome {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+async fn in_turn(api: &Api, headers: &HeaderMap, route: &Route, work: impl Future<Output = Outcome>) -> Outcome {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MOST_BODY) {
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "this API takes no bodies"));
+        return Err(too_large(route.takes_body));
     }
     let limits = &api.given.limits;
     let Ok(Ok(_place)) = tokio::time::timeout(limits.turn, api.places.acquire()).await else {
         return Err(Problem::busy("too many requests are under way"));
     };
     tokio::time::timeout(limits.request, work).await.unwrap_or_else(|_| {
-        Err(Problem::busy(match access {
-            Access::Read => "the answer took too long",
-            Access::Write => "the answer took too long; it may have been done all the same, so look before you ask again",
+        Err(Problem::busy(match route.verb {
+            Verb::Get => "the answer took too long",
+            Verb::Post | Verb::Delete => "the answer took too long; it may have been done all the same, so look before you ask again",
         }))
+    })
+}
+
+fn too_large(takes_body: bool) -> Problem {
+    let detail = if takes_body { format!("a body has at most {MOST_BODY} bytes") } else { "this path takes no body".into() };
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+/// The whole body, if it is not too large.
+async fn received(body: Body) -> Result<Bytes, Problem> {
+    axum::body::to_bytes(body, MOST_BODY).await.map_err(|error| {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(one) = cause {
+            if one.to_string().contains("length limit") {
+                return too_large(true);
+            }
+            cause = one.source();
+        }
+        Problem::bad("the body did not come whole")
     })
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use loket_core::delivery::{Delivery, Tenant};
 use loket_core::health::HealthBoard;
 use loket_core::metrics::Metrics;
+use loket_core::outbound::Answering;
 use loket_core::reader::Readers;
 use loket_core::store::{JournalEntry, Store};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -25,6 +26,8 @@ pub struct ApiState {
     pub health: HealthBoard,
     /// The figures that `/metrics` shows.
     pub metrics: Metrics,
+    /// Who answers what comes by each channel, and the bell that wakes them.
+    pub answering: Answering,
     /// Wakes the pipeline after a retry (`Works::wake`).
     pub wake: Arc<Notify>,
     /// Cancelled when the daemon begins to stop: from then on `/readyz` says so, and everything else still answers.
@@ -39,7 +42,7 @@ impl ApiState {
     /// With the default limits, this crate's version, and a stop token of its own; change a field where these do not fit.
     pub fn new(store: Arc<dyn Store>, readers: Arc<Readers>, health: HealthBoard, metrics: Metrics, wake: Arc<Notify>) -> Self {
         let (stop, version) = (CancellationToken::new(), env!("CARGO_PKG_VERSION"));
-        Self { store, readers, health, metrics, wake, stop, version, limits: Limits::default() }
+        Self { store, readers, health, metrics, answering: Answering::default(), wake, stop, version, limits: Limits::default() }
     }
 }
 

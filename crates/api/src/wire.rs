@@ -7,8 +7,10 @@ use loket_core::case::{CaseNumber, CaseStatus};
 use loket_core::classify::{Class, Verdict};
 use loket_core::delivery::Envelope;
 use loket_core::health::{ChannelState, ChannelStatus};
+use loket_core::order::{Change, Decision};
+use loket_core::outbound::{OutboundKind, OutboundState};
 use loket_core::same::Link;
-use loket_core::store::{CaseRecord, EventRecord, JournalEntry, JournalState, MessageRecord};
+use loket_core::store::{CaseRecord, EventRecord, JournalEntry, JournalState, MessageRecord, OrderRecord, OrderStatus};
 use loket_core::time::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -206,7 +208,15 @@ pub(crate) struct Status {
     pub version: &'static str,
     pub store: &'static str,
     pub backlog: Backlog,
+    pub outbound: OutboundCounts,
     pub totals: Totals,
+}
+
+#[derive(Serialize)]
+pub(crate) struct OutboundCounts {
+    pub waiting: u64,
+    pub failed: u64,
+    pub oldest: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -239,4 +249,106 @@ pub(crate) struct Ready {
 pub(crate) struct Failing {
     pub channel: String,
     pub state: ChannelState,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Outbounds {
+    pub outbound: Vec<Outbound>,
+    pub next: Option<String>,
+}
+
+/// Something that goes out.
+#[derive(Serialize)]
+pub(crate) struct Outbound {
+    id: Uuid,
+    kind: OutboundKind,
+    state: OutboundState,
+    sender: String,
+    case: Option<CaseNumber>,
+    message: Option<Uuid>,
+    delivery: Option<Uuid>,
+    to: Vec<String>,
+    identity: Option<String>,
+    attempts: u32,
+    created_at: Timestamp,
+    next_attempt: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    said: Option<String>,
+    /// What is sent, as text, where it is text; only of one by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+impl Outbound {
+    pub(crate) fn in_short(record: loket_core::outbound::Outbound) -> Self {
+        Self { text: None, ..Self::in_full(record) }
+    }
+
+    pub(crate) fn in_full(record: loket_core::outbound::Outbound) -> Self {
+        let loket_core::outbound::Outbound { id, kind, state, sender, case, message, delivery, prepared, .. } = record;
+        let loket_core::outbound::Outbound { attempts, created_at, next_attempt, sent_at, said, .. } = record;
+        let prepared = prepared.unwrap_or_default();
+        let text = String::from_utf8(prepared.payload).ok().filter(|text| !text.is_empty());
+        let (to, identity) = (prepared.to, prepared.identity);
+        Self { id, kind, state, sender, case, message, delivery, to, identity, attempts, created_at, next_attempt, sent_at, said, text }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Orders {
+    pub orders: Vec<Order>,
+    pub next: Option<String>,
+}
+
+/// One revision of an order.
+#[derive(Serialize)]
+pub(crate) struct Order {
+    id: Uuid,
+    case: Option<CaseNumber>,
+    message: Uuid,
+    customer: Option<Uuid>,
+    revision: u32,
+    status: OrderStatus,
+    received_at: Timestamp,
+    lines_total: usize,
+    decision: Option<Decision>,
+    order: loket_core::order::Order,
+}
+
+impl From<OrderRecord> for Order {
+    fn from(record: OrderRecord) -> Self {
+        Self::with_lines(record, usize::MAX)
+    }
+}
+
+impl Order {
+    /// With so many of its lines.
+    pub(crate) fn with_lines(record: OrderRecord, most: usize) -> Self {
+        let OrderRecord { id, tenant: _, case, message, customer, revision, status, received_at, decision, mut order } = record;
+        let lines_total = order.lines.len();
+        order.lines.truncate(most);
+        Self { id, case, message, customer, revision, status, received_at, lines_total, decision, order }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Revisions {
+    pub revisions: Vec<Revision>,
+}
+
+/// A revision, the order as it stands with it, and what it changed.
+#[derive(Serialize)]
+pub(crate) struct Revision {
+    #[serde(flatten)]
+    pub order: Order,
+    pub stands: loket_core::order::Order,
+    pub changes: Vec<Change>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Decided {
+    #[serde(flatten)]
+    pub order: Order,
+    /// Whether the decision goes to the buyer in the order's own format.
+    pub answered: bool,
 }

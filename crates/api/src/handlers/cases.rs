@@ -1,5 +1,7 @@
 //! `/v1/cases`: the list, one case, its messages.
 
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use loket_core::case::CaseNumber;
 use loket_core::message::{Address, AddressKind};
 use loket_core::store::{CaseFilter, CaseRecord, MessageRecord};
@@ -55,11 +57,20 @@ pub(crate) async fn messages(call: Call) -> Outcome {
     json_page(&wire::Messages { messages_total: case.messages, messages, next }, link)
 }
 
+pub(crate) async fn delete(call: Call) -> Outcome {
+    let case = find(&call).await?;
+    if !call.api.store().delete_case(call.tenant(), case.number, &call.key.name).await? {
+        return Err(Problem::missing(format!("there is no case {}", case.number)));
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 fn messages_path(number: CaseNumber) -> String {
     format!("/v1/cases/{number}/messages")
 }
 
-async fn find(call: &Call) -> Result<CaseRecord, Problem> {
+/// The case that the path names.
+pub(super) async fn find(call: &Call) -> Result<CaseRecord, Problem> {
     let text = call.part("number");
     if text.len() > 60 {
         return Err(Problem::bad("that is too long for a case number; it looks like 100-425"));
@@ -115,13 +126,13 @@ fn language(text: &str) -> Result<String, String> {
 }
 
 /// An unencoded `+` in a query means a blank, which no offset from UTC begins with: it was meant.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let meant = if text.contains(['T', 't']) { text.replace(' ', "+") } else { text.into() };
     meant.parse()
 }
 
 /// The same in mail addresses and in front of telephone numbers.
-fn customer(text: &str) -> Result<String, String> {
+pub(super) fn customer(text: &str) -> Result<String, String> {
     let mut address = Address::from(text);
     match address.kind {
         AddressKind::Mail => address.value = address.value.trim().replace(' ', "+"),

@@ -4,6 +4,8 @@ pub(crate) mod cases;
 pub(crate) mod channels;
 pub(crate) mod deliveries;
 pub(crate) mod messages;
+pub(crate) mod orders;
+pub(crate) mod outbound;
 pub(crate) mod probes;
 pub(crate) mod quarantine;
 pub(crate) mod status;

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use loket_core::health::ChannelState;
+use loket_core::store::StoreError;
 
 use super::json;
 use crate::problem::Problem;
@@ -46,17 +47,17 @@ pub(crate) async fn ready(api: Arc<Api>) -> Outcome {
 
 /// The figures. They come without a store too, the backlog then as it last was: this is when they are needed most.
 pub(crate) async fn metrics(api: Arc<Api>) -> Outcome {
-    let backlog = tokio::time::timeout(api.given.limits.probe, api.store().backlog()).await;
-    let backlog = match backlog {
-        Ok(Ok(backlog)) => Some(backlog),
+    let counts = async { Ok::<_, StoreError>((api.store().backlog().await?, api.store().outbound_counts().await?)) };
+    let (backlog, outbound) = match tokio::time::timeout(api.given.limits.probe, counts).await {
+        Ok(Ok((backlog, outbound))) => (Some(backlog), Some(outbound)),
         Ok(Err(_)) | Err(_) => {
             api.given.metrics.store_errors.inc();
-            None
+            (None, None)
         }
     };
     let text = {
         let _turn = api.scrape.lock().unwrap_or_else(PoisonError::into_inner);
-        api.given.metrics.render(backlog.as_ref(), &api.given.health.all())
+        api.given.metrics.render(backlog.as_ref(), outbound.as_ref(), &api.given.health.all())
     };
     if text.is_empty() {
         return Err(Problem::fault("the figures cannot be written"));

@@ -58,6 +58,7 @@ fn elsewhere(status: StatusCode, loaded: &Loaded) -> Problem {
         JournalState::Filed => "filed",
         JournalState::Quarantined => "quarantined again",
         JournalState::Discarded => "discarded",
+        JournalState::Erased => "deleted with its case",
     };
     Problem::new(status, format!("this delivery is not in quarantine: it is {state}; see /v1/deliveries/{}", loaded.entry.id))
 }

@@ -7,8 +7,7 @@ use loket_core::delivery::Delivery;
 use serde_json::json;
 
 use crate::faulty::{INNER, Mood, Moods};
-use crate::schema::DOCUMENT;
-use crate::world::{SLIP, World};
+use crate::world::{SLIP, World, all_operations, body_of};
 
 async fn world(limits: Limits) -> (World, Moods) {
     let moods = Moods::default();
@@ -19,12 +18,11 @@ async fn world(limits: Limits) -> (World, Moods) {
 
 /// Every keyed operation, on ids that mostly do not exist.
 fn operations() -> Vec<(String, String)> {
-    let paths = DOCUMENT["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/v1/"));
-    paths
-        .map(|(path, methods)| {
-            let path =
-                path.replace("{number}", "100-425").replace("{id}", &uuid::Uuid::nil().to_string()).replace("{sha256}", &"0".repeat(64));
-            (methods.as_object().unwrap().keys().next().unwrap().to_uppercase(), path)
+    let keyed = all_operations().into_iter().filter(|(_, path)| path.starts_with("/v1/"));
+    keyed
+        .map(|(method, path)| {
+            let nothing = uuid::Uuid::nil().to_string();
+            (method, path.replace("{number}", "100-425").replace("{id}", &nothing).replace("{sha256}", &"0".repeat(64)))
         })
         .collect()
 }
@@ -35,7 +33,7 @@ async fn a_store_that_is_away_is_a_503_and_one_that_is_damaged_a_500() {
     for (mood, status) in [(Mood::Away, 503), (Mood::Broken, 500)] {
         moods.set(mood);
         for (method, path) in operations().iter().filter(|(_, path)| path != "/v1/channels") {
-            let answer = world.ask(method, path, Some(&world.write), &[]).await;
+            let answer = world.send(method, path, Some(&world.write), &[], body_of(path)).await;
             let detail = answer.problem(status);
             assert!(!detail.contains(INNER) && !detail.contains("10.0.0.7"), "{path}: {detail}");
             assert_eq!(answer.header("retry-after").is_some(), status == 503);
@@ -63,9 +61,9 @@ async fn a_slow_store_is_a_503_and_requests_do_not_pile_up() {
     let (world, moods) = world(Limits { request: short, turn: short, probe: short, at_once: 2, files: 1 }).await;
     moods.set(Mood::Slow);
     for (method, path) in operations() {
-        let detail = world.ask(&method, &path, Some(&world.write), &[]).await.problem(503);
+        let detail = world.send(&method, &path, Some(&world.write), &[], body_of(&path)).await.problem(503);
         assert!(detail.contains("took too long"), "{path}: {detail}");
-        assert_eq!(detail.contains("look before you ask again"), method == "POST");
+        assert_eq!(detail.contains("look before you ask again"), method != "GET");
     }
     assert_eq!(world.ask("GET", "/readyz", None, &[]).await.json()["reasons"], json!(["the store does not answer in time"]));
     assert_eq!(world.ask("GET", "/metrics", None, &[]).await.status, 200);

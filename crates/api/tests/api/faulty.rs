@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use loket_core::case::CaseNumber;
 use loket_core::delivery::{Delivery, Tenant};
 use loket_core::keys::KeyRecord;
+use loket_core::outbound::{NewOutbound, Outbound, OutboundCounts, OutboundEnd, OutboundFilter, OutboundKind, Prepared};
 use loket_core::same::Rules;
 use loket_core::store::*;
 use loket_core::time::Timestamp;
@@ -138,6 +139,10 @@ impl Store for Faulty {
         self.well().await?;
         self.inner.case_messages(tenant, case, after, limit).await
     }
+    async fn last_message(&self, tenant: &Tenant, case: Uuid) -> Result<Option<MessageRecord>> {
+        self.well().await?;
+        self.inner.last_message(tenant, case).await
+    }
     async fn case_events(&self, tenant: &Tenant, case: Uuid, limit: u32) -> Result<Vec<EventRecord>> {
         self.well().await?;
         self.inner.case_events(tenant, case, limit).await
@@ -153,6 +158,67 @@ impl Store for Faulty {
     async fn totals(&self) -> Result<Totals> {
         self.well().await?;
         self.inner.totals().await
+    }
+    async fn delete_case(&self, tenant: &Tenant, number: CaseNumber, actor: &str) -> Result<bool> {
+        self.well().await?;
+        self.inner.delete_case(tenant, number, actor).await
+    }
+    async fn orders(&self, tenant: &Tenant, filter: &OrderFilter, page: &Page) -> Result<Vec<OrderRecord>> {
+        self.well().await?;
+        self.inner.orders(tenant, filter, page).await
+    }
+    async fn order(&self, tenant: &Tenant, id: Uuid) -> Result<Option<OrderRecord>> {
+        self.well().await?;
+        self.inner.order(tenant, id).await
+    }
+    async fn order_revisions(&self, tenant: &Tenant, order: Uuid) -> Result<Vec<OrderRecord>> {
+        self.well().await?;
+        self.inner.order_revisions(tenant, order).await
+    }
+    async fn decide_order(&self, decided: &DecidedOrder, actor: &str) -> Result<bool> {
+        self.well().await?;
+        self.inner.decide_order(decided, actor).await
+    }
+    async fn add_outbound(&self, new: &NewOutbound, actor: &str) -> Result<(Uuid, bool)> {
+        self.well().await?;
+        self.inner.add_outbound(new, actor).await
+    }
+    async fn claim_outbound(&self, tenant: &Tenant, sender: &str, owner: Uuid, until: Timestamp, limit: u32) -> Result<Vec<Outbound>> {
+        self.inner.claim_outbound(tenant, sender, owner, until, limit).await
+    }
+    async fn keep_prepared(&self, owner: Uuid, item: &Outbound, prepared: &Prepared) -> Result<bool> {
+        self.inner.keep_prepared(owner, item, prepared).await
+    }
+    async fn end_outbound(&self, owner: Uuid, item: &Outbound, end: &OutboundEnd) -> Result<()> {
+        self.inner.end_outbound(owner, item, end).await
+    }
+    async fn outbound_recently(&self, tenant: &Tenant, kind: OutboundKind, address: &str, since: Timestamp) -> Result<u64> {
+        self.inner.outbound_recently(tenant, kind, address, since).await
+    }
+    async fn outbounds(&self, tenant: &Tenant, filter: &OutboundFilter, page: &Page) -> Result<Vec<Outbound>> {
+        self.well().await?;
+        self.inner.outbounds(tenant, filter, page).await
+    }
+    async fn outbound(&self, tenant: &Tenant, id: Uuid) -> Result<Option<Outbound>> {
+        self.well().await?;
+        self.inner.outbound(tenant, id).await
+    }
+    async fn retry_outbound(&self, tenant: &Tenant, id: Uuid, actor: &str) -> Result<bool> {
+        self.well().await?;
+        self.inner.retry_outbound(tenant, id, actor).await
+    }
+    async fn outbound_counts(&self) -> Result<OutboundCounts> {
+        self.well().await?;
+        self.inner.outbound_counts().await
+    }
+    fn reply_mark(&self, tenant: &Tenant, case: CaseNumber) -> String {
+        self.inner.reply_mark(tenant, case)
+    }
+    async fn next_number(&self, tenant: &Tenant, name: &str) -> Result<u64> {
+        self.inner.next_number(tenant, name).await
+    }
+    async fn tidy(&self, before: Timestamp) -> Result<u64> {
+        self.inner.tidy(before).await
     }
     async fn add_key(&self, key: &KeyRecord) -> Result<()> {
         self.inner.add_key(key).await

@@ -10,6 +10,8 @@ mod contract;
 mod faults;
 mod faulty;
 mod logs;
+mod orders;
+mod outbound;
 mod probes;
 mod quarantine;
 mod schema;

@@ -87,6 +87,7 @@ async fn status_counts() {
             "version": "0.0.0-test",
             "store": "sqlite",
             "backlog": { "pending": 0, "oldest": null, "quarantined": 1 },
+            "outbound": { "waiting": 0, "failed": 0, "oldest": null },
             "totals": { "deliveries": 2, "messages": 1, "cases": 1 },
         })
     );

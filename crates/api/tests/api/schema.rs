@@ -117,6 +117,7 @@ pub(crate) fn check(pointer: &str, value: &Value) -> Result<(), String> {
             let fits = match schema.get("format").and_then(Value::as_str) {
                 Some("uuid") => text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(),
                 Some("date-time") => text.len() >= 20 && text.parse::<loket_core::time::Timestamp>().is_ok(),
+                Some("date") => text.len() == 10 && format!("{text}T00:00:00Z").parse::<loket_core::time::Timestamp>().is_ok(),
                 None => true,
                 Some(other) => return wrong(&format!("unknown format {other}")),
             };

@@ -16,10 +16,11 @@ use loket_core::intake::{Intake, IntakeLimits};
 use loket_core::keys::{self, Access, KeyRecord};
 use loket_core::message::{Address, Attachment, Message, Party};
 use loket_core::metrics::Metrics;
-use loket_core::pipeline::{Pipeline, PipelineSettings, Works};
+use loket_core::outbound::{self, Answering, ByItself, OutboundEnd, Prepared};
+use loket_core::pipeline::{Masters, Pipeline, PipelineSettings, Works};
 use loket_core::reader::{Reader, Readers, Recognition, Unreadable};
 use loket_core::same::{Fingerprint, Rules};
-use loket_core::store::{self, JournalBatch, JournalState, NewEntry, Page, ReadMessage, Reading, Store, StoreSettings};
+use loket_core::store::{self, JournalBatch, JournalState, NewEntry, Page, ReadMessage, Reading, Store, StoreSettings, Stretch};
 use loket_core::time::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -108,12 +109,15 @@ impl World {
         let learned = Arc::new(AtomicBool::new(false));
         let readers = Arc::new(Readers::new(vec![Box::new(Slips { learned: Arc::clone(&learned) })]));
         let (metrics, wake, stop) = (Metrics::default(), Arc::new(Notify::new()), CancellationToken::new());
+        let answering = Answering::default();
         let works = Works {
             instance: Uuid::now_v7(),
             store: Arc::clone(&store),
             readers: Arc::clone(&readers),
             classifier: Arc::new(Classifier::builtin().unwrap()),
             metrics: metrics.clone(),
+            answering: answering.clone(),
+            masters: Masters::default(),
             wake: Arc::clone(&wake),
             // So rarely that only being woken explains that something is read again.
             settings: PipelineSettings { poll: Duration::from_secs(3_600), ..PipelineSettings::default() },
@@ -121,7 +125,7 @@ impl World {
         let (hot, _) = Pipeline::start(&works, &stop);
         let (intake, _) = Intake::start(Arc::clone(&store), Some(hot), IntakeLimits::default(), metrics.clone());
         let api = ApiState::new(wrap(Arc::clone(&store)), readers, HealthBoard::default(), metrics, wake);
-        let state = ApiState { limits, version: "0.0.0-test", ..api };
+        let state = ApiState { limits, version: "0.0.0-test", answering, ..api };
         let mut texts = Vec::new();
         for (tenant, access) in [(Tenant::default(), Access::Read), (Tenant::default(), Access::Write), (other(), Access::Write)] {
             texts.push(Self::key(&*store, tenant, access).await.0);
@@ -161,6 +165,9 @@ impl World {
             received_at: delivery.received_at,
             payload_hash,
             messages: vec![ReadMessage { fingerprint: Fingerprint::of(&message), message, reader: "slip/1".into(), verdict }],
+            asides: Vec::new(),
+            stretch: Stretch::default(),
+            answer: None,
         };
         let entry = NewEntry { delivery, payload_hash, born_claimed: Some((owner, until)) };
         self.store.journal(&JournalBatch { entries: vec![entry], ..JournalBatch::default() }).await.unwrap();
@@ -184,7 +191,37 @@ impl World {
         self.ask("POST", path, Some(&self.write), &[]).await
     }
 
+    /// Whatever comes is answered by this sender.
+    pub(crate) fn answered_by(&self, sender: &str, order_responses: bool) {
+        let answer = outbound::Answer { sender: sender.into(), by_itself: ByItself::Nothing, order_responses };
+        self.state.answering.set([("email.support".to_owned(), answer)].into());
+    }
+
+    /// Prepares what waits for `outgoing.main` and gives it up.
+    pub(crate) async fn fail_outbound(&self, id: Uuid) {
+        let (owner, until) = (Uuid::now_v7(), Timestamp::now().plus(Duration::from_secs(60)));
+        let claimed = self.store.claim_outbound(&Tenant::default(), "outgoing.main", owner, until, 10).await.unwrap();
+        let item = claimed.iter().find(|item| item.id == id).unwrap();
+        let prepared = Prepared {
+            identity: Some("1@loket.example".into()),
+            to: vec!["jan@example.nl".into()],
+            payload: b"Subject: Uw stoel\r\n\r\nMorgen.\r\n".to_vec(),
+            envelope: Value::Null,
+        };
+        assert!(self.store.keep_prepared(owner, item, &prepared).await.unwrap());
+        self.store.end_outbound(owner, item, &OutboundEnd::Failed("550 5.1.1 no such user".into())).await.unwrap();
+    }
+
+    /// Posts JSON with the key that may write.
+    pub(crate) async fn post_json(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, Some(&self.write), &[], Body::from(body.to_string())).await
+    }
+
     pub(crate) async fn ask(&self, method: &str, path: &str, key: Option<&str>, headers: &[(&str, &str)]) -> Answer {
+        self.send(method, path, key, headers, Body::empty()).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, key: Option<&str>, headers: &[(&str, &str)], body: Body) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(key) = key {
             request = request.header("authorization", format!("Bearer {key}"));
@@ -192,7 +229,7 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap() };
         let bare = path.split('?').next().unwrap();
@@ -243,6 +280,26 @@ impl Answer {
         let link = self.header("link")?.strip_prefix('<').unwrap();
         Some(link.strip_suffix(">; rel=\"next\"").unwrap().into())
     }
+}
+
+/// A body that an operation takes, by its path.
+pub(crate) fn body_of(path: &str) -> Body {
+    match path.rsplit('/').next() {
+        Some("replies") => Body::from(r#"{"text":"Morgen."}"#),
+        Some("decision") => Body::from(r#"{"outcome":"accepted"}"#),
+        _ => Body::empty(),
+    }
+}
+
+/// Every method and path of the document, those that take something away last.
+pub(crate) fn all_operations() -> Vec<(String, &'static str)> {
+    let paths = schema::DOCUMENT["paths"].as_object().unwrap();
+    let mut all: Vec<_> = paths
+        .iter()
+        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.as_str())))
+        .collect();
+    all.sort_by_key(|(method, path)| (method == "DELETE", *path));
+    all
 }
 
 /// A message from somebody about something.
