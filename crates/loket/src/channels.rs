@@ -1,8 +1,11 @@
 //! The one list of channels: what the configuration names, ready to run. A new kind of channel adds its lines here.
 
+use std::collections::HashMap;
+
 use loket_channel_webform::config::FormConfig;
 use loket_core::channel::Channel;
 use loket_core::delivery::Tenant;
+use loket_core::outbound::{Answer, ByItself};
 
 use crate::config::Config;
 
@@ -35,7 +38,39 @@ pub(crate) fn workers(config: &Config) -> Vec<Worker> {
             make: Box::new(move || loket_channel_email::channel(email.clone())),
         }
     });
-    emails.collect()
+    let partners = config.partners.iter().map(|partner| {
+        let partner = partner.clone();
+        Worker {
+            name: format!("edi.{}", partner.name),
+            tenant: partner.tenant.clone(),
+            fingerprint: format!("{partner:?}"),
+            make: Box::new(move || loket_channel_edi::channel(partner.clone())),
+        }
+    });
+    let outgoing = config.outgoing.iter().map(|outgoing| {
+        let outgoing = outgoing.clone();
+        Worker {
+            name: format!("outgoing.{}", outgoing.name),
+            tenant: outgoing.tenant.clone(),
+            fingerprint: format!("{outgoing:?}"),
+            make: Box::new(move || loket_channel_email::outgoing::channel(outgoing.clone())),
+        }
+    });
+    emails.chain(partners).chain(outgoing).collect()
+}
+
+/// How what comes by each channel is answered.
+pub(crate) fn answers(config: &Config) -> HashMap<String, Answer> {
+    let mut answers = HashMap::new();
+    for outgoing in &config.outgoing {
+        for channel in &outgoing.channels {
+            let by_itself = if outgoing.acknowledge.contains(channel) { ByItself::Acknowledgement } else { ByItself::Nothing };
+            let sender = format!("outgoing.{}", outgoing.name);
+            answers.insert(channel.clone(), Answer { sender, by_itself, order_responses: false });
+        }
+    }
+    answers.extend(config.partners.iter().map(|partner| (format!("edi.{}", partner.name), partner.answer())));
+    answers
 }
 
 /// The forms, by the names of their channels; the HTTP listener serves them.

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use loket_core::case::{CaseNumber, CaseStatus};
 use loket_core::classify::Class;
 use loket_core::delivery::Tenant;
+use loket_core::outbound::OutboundState;
 use loket_core::time::Timestamp;
 use uuid::Uuid;
 
@@ -49,6 +50,11 @@ pub(crate) enum Command {
     /// Show and resolve deliveries that were set aside
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Show what goes out (acknowledgements, replies, answers to partners), and send again what failed
+    #[command(subcommand)]
+    Outbound(Outbound),
+    /// Delete a case for good: messages, bytes, orders and events; it does not come back with a redelivery
+    Delete(Delete),
     /// Make, list and revoke keys for the query API
     #[command(subcommand)]
     Key(Key),
@@ -159,6 +165,53 @@ pub(crate) enum Quarantine {
     Retry(Ids),
     /// Take them out of the way for good; the bytes are kept
     Discard(Ids),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Outbound {
+    /// List what goes out, newest first
+    List {
+        /// Only in this state (waiting, sent, failed, withheld)
+        #[arg(long)]
+        state: Option<OutboundState>,
+        /// Only of this case
+        #[arg(long)]
+        case: Option<CaseNumber>,
+        #[command(flatten)]
+        tenant: OfTenant,
+        /// So many at most
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        limit: u32,
+    },
+    /// Show one, with what is sent
+    Show {
+        /// Its id
+        id: Uuid,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+    /// Send again what failed or was withheld
+    Retry {
+        /// The ids
+        #[arg(required_unless_present = "all")]
+        ids: Vec<Uuid>,
+        /// All that failed
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The case's number, as said on the phone: 100-425
+    pub(crate) number: CaseNumber,
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) tenant: OfTenant,
 }
 
 #[derive(Debug, Args)]

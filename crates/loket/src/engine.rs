@@ -10,9 +10,11 @@ use loket_core::delivery::Tenant;
 use loket_core::health::HealthBoard;
 use loket_core::intake::Intake;
 use loket_core::metrics::Metrics;
-use loket_core::pipeline::{Pipeline, Works};
+use loket_core::outbound::Answering;
+use loket_core::pipeline::{Masters, Pipeline, Works};
 use loket_core::reader::Readers;
 use loket_core::store::{self, Store};
+use loket_core::time::Timestamp;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +34,25 @@ pub(crate) fn classifier() -> anyhow::Result<Classifier> {
     Classifier::builtin().map_err(anyhow::Error::msg).context("the built-in classifier cannot be used")
 }
 
+/// How long an answer waits for what it answers, and how often those are looked for that waited longer.
+const AWAITED: Duration = Duration::from_secs(180 * 86_400);
+const TIDIED: Duration = Duration::from_secs(86_400);
+
+/// Once a day, and at the start, the store forgets what nobody waits for any more.
+async fn tidy(store: Arc<dyn Store>, stop: CancellationToken) {
+    loop {
+        match store.tidy(Timestamp::now().minus(AWAITED)).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!("forgot {count} messages that were answered and never came"),
+            Err(error) => tracing::warn!("the store was not tidied, tried again tomorrow: {error}"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TIDIED) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 /// A running intake and pipeline on a store.
 pub(crate) struct Engine {
     /// This process, among others on the same store.
@@ -44,6 +65,10 @@ pub(crate) struct Engine {
     pub(crate) health: HealthBoard,
     /// The figures.
     pub(crate) metrics: Metrics,
+    /// How what comes by each channel is answered.
+    pub(crate) answering: Answering,
+    /// What orders are held against.
+    pub(crate) masters: Masters,
     /// Wakes the pipeline to look at the journal.
     pub(crate) wake: Arc<Notify>,
     intake: Intake,
@@ -61,12 +86,15 @@ impl Engine {
             readers: Arc::new(readers::all()),
             classifier: Arc::new(classifier()?),
             metrics: Metrics::default(),
+            answering: Answering::default(),
+            masters: Masters::default(),
             wake: Arc::new(Notify::new()),
             settings: config.pipeline,
         };
         let stop = CancellationToken::new();
         let (lane, pipeline) = Pipeline::start(&works, &stop);
         let (intake, committer) = Intake::start(Arc::clone(&store), Some(lane), config.intake, works.metrics.clone());
+        tokio::spawn(tidy(Arc::clone(&store), stop.clone()));
         // What an earlier process left behind is begun at once.
         works.wake.notify_one();
         Ok(Self {
@@ -75,6 +103,8 @@ impl Engine {
             readers: works.readers,
             health: HealthBoard::default(),
             metrics: works.metrics,
+            answering: works.answering,
+            masters: works.masters,
             wake: works.wake,
             intake,
             committer,
@@ -87,6 +117,7 @@ impl Engine {
     pub(crate) fn channel_cx(&self, name: &str, tenant: &Tenant, stop: CancellationToken) -> ChannelCx {
         let health = self.health.channel(name, tenant.as_str());
         ChannelCx::new(name, tenant.clone(), self.intake.clone(), Arc::clone(&self.store), health, stop, self.instance)
+            .answering(self.answering.clone())
     }
 
     /// Takes in nothing more, finishes what is under way, and gives back what was claimed. Every [`ChannelCx`] must be gone

@@ -13,6 +13,7 @@ mod daemon;
 mod engine;
 mod http;
 mod logging;
+mod masters;
 mod notify;
 mod output;
 mod readers;

@@ -44,6 +44,21 @@ pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
             eprintln!("loket: note: email.{}: {problem}", email.name);
         }
     }
+    for partner in &config.partners {
+        for problem in partner.missing() {
+            eprintln!("loket: note: edi.{}: {problem}", partner.name);
+        }
+    }
+    for outgoing in &config.outgoing {
+        for problem in outgoing.missing() {
+            eprintln!("loket: note: outgoing.{}: {problem}", outgoing.name);
+        }
+    }
+    for master in &config.masters {
+        for problem in master.load().err().unwrap_or_default() {
+            eprintln!("loket: note: {problem}");
+        }
+    }
     let names = channels::names(&config);
     let list: Vec<_> = names.iter().map(|(name, _)| name.as_str()).collect();
     eprintln!("loket: {file} is right; {} channels{}{}", list.len(), if list.is_empty() { "" } else { ": " }, list.join(", "));

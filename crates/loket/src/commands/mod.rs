@@ -3,8 +3,10 @@
 mod cases;
 mod check;
 mod classify;
+mod delete;
 mod import;
 mod key;
+mod outbound;
 mod quarantine;
 mod read;
 mod replay;
@@ -40,6 +42,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Cases(args) => with_store(&cli, |_, store| cases::list(store, args)),
         Command::Case(args) => with_store(&cli, |_, store| cases::show(store, args)),
         Command::Quarantine(command) => with_store(&cli, |_, store| quarantine::run(store, command)),
+        Command::Outbound(command) => with_store(&cli, |_, store| outbound::run(store, command)),
+        Command::Delete(args) => with_store(&cli, |_, store| delete::run(store, args)),
         Command::Key(command) => with_store(&cli, |_, store| key::run(store, command)),
     }
 }

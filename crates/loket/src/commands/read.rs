@@ -9,9 +9,8 @@ use std::process::ExitCode;
 use loket_core::classify::Classifier;
 use loket_core::delivery::Delivery;
 use loket_core::message::Message;
-use loket_core::reader::Readers;
+use loket_core::reader::{Part, Parts, Readers};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::cli;
 use crate::engine;
@@ -26,14 +25,15 @@ struct Line<'a> {
     file: &'a str,
     #[serde(flatten)]
     message: &'a Message,
-    /// No reader makes orders yet.
-    order: Option<Value>,
 }
 
 #[derive(Serialize)]
 struct Failed<'a> {
     file: &'a str,
-    error: String,
+    /// Which part of the file, where its others can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'a str>,
+    error: &'a str,
 }
 
 pub(super) fn run(args: &cli::Read) -> anyhow::Result<ExitCode> {
@@ -47,15 +47,25 @@ pub(super) fn run(args: &cli::Read) -> anyhow::Result<ExitCode> {
     let mut failed = false;
     for path in &args.files {
         let file = path.to_string_lossy();
-        match read(path, args.media_type.as_deref(), &readers, &classifier) {
-            Ok(messages) => {
-                for message in &messages {
-                    output.line(&Line { file: &file, message, order: None })?;
+        let mut next = open(path, args.media_type.as_deref(), &readers);
+        loop {
+            match next {
+                Ok(Some((Part::Message(mut message), parts))) => {
+                    judge(&mut message, &classifier);
+                    output.line(&Line { file: &file, message: &message })?;
+                    next = step(parts);
                 }
-            }
-            Err(error) => {
-                failed = true;
-                output.line(&Failed { file: &file, error })?;
+                Ok(Some((Part::Aside(aside), parts))) => {
+                    failed = true;
+                    output.line(&Failed { file: &file, part: Some(&aside.name), error: &aside.reason })?;
+                    next = step(parts);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    failed = true;
+                    output.line(&Failed { file: &file, part: None, error: &error })?;
+                    break;
+                }
             }
         }
     }
@@ -63,17 +73,31 @@ pub(super) fn run(args: &cli::Read) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn read(path: &Path, media_type: Option<&str>, readers: &Readers, classifier: &Classifier) -> Result<Vec<Message>, String> {
+/// A part of a file, and those after it.
+type Step = Result<Option<(Part, Parts)>, String>;
+
+fn open(path: &Path, media_type: Option<&str>, readers: &Readers) -> Step {
     let bytes = bytes(path).map_err(|error| format!("cannot be read: {error}"))?;
     let known = media_type.or_else(|| Some(readers.recognize(&bytes)?.1));
     let media_type = known.ok_or(if bytes.is_empty() { "it is empty" } else { "no reader recognizes its content" })?;
     let delivery = Delivery::standalone("read", "file", media_type, bytes);
-    let read = catch_unwind(AssertUnwindSafe(|| readers.read(&delivery))).map_err(|_| "the reader panicked; please report this file")?;
-    let (mut messages, _) = read.map_err(|unreadable| unreadable.to_string())?;
-    for message in messages.iter_mut().filter(|message| message.body.language.is_none()) {
+    let (parts, reader) = caught(|| readers.parts(&delivery))?.map_err(|unreadable| unreadable.to_string())?;
+    step(parts)?.ok_or_else(|| format!("the {reader} reader found no message in it")).map(Some)
+}
+
+fn step(mut parts: Parts) -> Step {
+    let (next, parts) = caught(move || (parts.next(), parts))?;
+    Ok(next.map(|part| (part, parts)))
+}
+
+fn caught<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).map_err(|_| "the reader panicked; please report this file".into())
+}
+
+fn judge(message: &mut Message, classifier: &Classifier) {
+    if message.body.language.is_none() {
         message.body.language = classifier.judge(message.subject.as_deref(), &message.body.new_text).language;
     }
-    Ok(messages)
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use loket_core::case::CaseNumber;
 use loket_core::classify::{Class, Verdict};
-use loket_core::pipeline::read_one;
+use loket_core::pipeline::{Masters, read_one};
 use loket_core::store::{Claimed, JournalState, MessageRecord, ReadMessage, ReplayQuery, Replayed, Reread, Store};
 use loket_core::time::Timestamp;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::channels;
 use crate::cli;
 use crate::config::Config;
 use crate::engine;
+use crate::masters;
 use crate::output::Output;
 use crate::readers;
 
@@ -80,6 +81,8 @@ struct Summary {
 pub(super) async fn run(config: Config, store: Arc<dyn Store>, args: &cli::Replay) -> anyhow::Result<ExitCode> {
     let channel = args.channel.as_deref().map(|wanted| channels::find(&config, wanted)).transpose().map_err(anyhow::Error::msg)?;
     let (readers, classifier) = (readers::all(), engine::classifier()?);
+    let masters = Masters::default();
+    masters.set(masters::load(&config.masters).map_err(|faults| anyhow::anyhow!(faults.join("\n")))?);
     let mut output = Output::new();
     let mut summary = Summary { dry_run: args.dry_run, ..Summary::default() };
     let mut query = ReplayQuery { channel: channel.map(|(name, _)| name), since: args.since, after: None, limit: BATCH };
@@ -91,7 +94,7 @@ pub(super) async fn run(config: Config, store: Arc<dyn Store>, args: &cli::Repla
             let Replayed { delivery, state, messages } = replayed;
             summary.deliveries += 1;
             let claimed = Claimed { delivery, attempts: 1, payload_hash: [0; 32] };
-            let read = read_one(&claimed, &readers, &classifier);
+            let read = read_one(&claimed, &readers, &masters, &classifier);
             let delivery = claimed.delivery;
             let mut difference = Difference {
                 delivery: delivery.id,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use loket_core::outbound::OutboundCounts;
 use loket_core::store::{Backlog, Store, Totals};
 use loket_core::time::Timestamp;
 use serde::Serialize;
@@ -23,18 +24,20 @@ struct Status {
     backlog: Backlog,
     /// Age of the oldest delivery that waits, in seconds.
     backlog_seconds: u64,
+    outbound: OutboundCounts,
     /// What the daemon at the configured address says of itself: `ready`, `not ready`, `down`.
     daemon: &'static str,
     listen: String,
 }
 
 pub(super) async fn run(config: Config, store: Arc<dyn Store>, shown: Shown) -> anyhow::Result<ExitCode> {
-    let (totals, backlog) = (store.totals().await?, store.backlog().await?);
+    let (totals, backlog, outbound) = (store.totals().await?, store.backlog().await?, store.outbound_counts().await?);
     let status = Status {
         store: store.kind(),
         totals,
         backlog,
         backlog_seconds: backlog.oldest.map_or(0, |oldest| Timestamp::now().since(oldest).as_secs()),
+        outbound,
         daemon: daemon(&config).await,
         listen: config.http.listen.to_string(),
     };
@@ -48,6 +51,7 @@ pub(super) async fn run(config: Config, store: Arc<dyn Store>, shown: Shown) -> 
             ["cases".into(), totals.cases.to_string()],
             ["waiting".into(), format!("{} (oldest {} s)", backlog.pending, status.backlog_seconds)],
             ["quarantined".into(), backlog.quarantined.to_string()],
+            ["to be sent".into(), format!("{} ({} given up)", outbound.waiting, outbound.failed)],
         ];
         output.table(["", ""], &rows)?;
     } else {

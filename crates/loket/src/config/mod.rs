@@ -10,13 +10,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use loket_channel_edi::config::EdiConfig;
 use loket_channel_email::config::EmailConfig;
+use loket_channel_email::outgoing::OutgoingConfig;
 use loket_channel_webform::config::FormConfig;
 use loket_core::config::{Fault, Report, Section, parse};
 use loket_core::intake::IntakeLimits;
 use loket_core::pipeline::PipelineSettings;
 use loket_core::same::Rules;
 
+use crate::masters::{self, MasterConfig};
+use clashes::Tables;
 pub(crate) use store::StoreConfig;
 
 /// The whole configuration.
@@ -38,6 +42,12 @@ pub(crate) struct Config {
     pub(crate) emails: Vec<EmailConfig>,
     /// `[webform.NAME]`
     pub(crate) forms: Vec<FormConfig>,
+    /// `[edi.NAME]`
+    pub(crate) partners: Vec<EdiConfig>,
+    /// `[outgoing.NAME]`
+    pub(crate) outgoing: Vec<OutgoingConfig>,
+    /// `[master.NAME]`
+    pub(crate) masters: Vec<MasterConfig>,
 }
 
 /// `[http]`: the query API and the forms.
@@ -102,21 +112,31 @@ impl Config {
         let log = section(&mut root, "log", log);
         let drain = section(&mut root, "daemon", |section| section.duration("drain", seconds(1)..=seconds(3_600), seconds(30)));
         let intake = section(&mut root, "intake", intake);
-        let rules = Rules {
-            window: section(&mut root, "same", |section| {
-                section.duration("window", seconds(60)..=seconds(366 * 86_400), Rules::default().window)
-            }),
-            review_below: section(&mut root, "classify", |section| {
-                section.number("review_below", 0.0..=1.0, Rules::default().review_below)
-            }),
-        };
+        let mut rules = Rules::default();
+        section(&mut root, "same", |section| {
+            let longest = seconds(366 * 86_400);
+            rules.window = section.duration("window", seconds(60)..=longest, rules.window);
+            rules.order_window = section.duration("order_window", seconds(60)..=longest, rules.order_window);
+        });
+        section(&mut root, "classify", |section| {
+            rules.review_below = section.number("review_below", 0.0..=1.0, rules.review_below);
+        });
         let pipeline = section(&mut root, "pipeline", |section| pipeline(section, rules));
         let emails = channels(&mut root, "email", loket_channel_email::config::read);
         let forms = channels(&mut root, "webform", loket_channel_webform::config::read);
-        clashes::check(&mut root, &emails, &forms, intake.max_payload);
+        let partners = channels(&mut root, "edi", loket_channel_edi::config::read);
+        let outgoing = channels(&mut root, "outgoing", loket_channel_email::outgoing::read);
+        let masters = channels(&mut root, "master", masters::read);
+        clashes::check(
+            &mut root,
+            &Tables { emails: &emails, forms: &forms, partners: &partners, outgoing: &outgoing, masters: &masters },
+            intake.max_payload,
+        );
         root.finish();
         match report.into_faults() {
-            faults if faults.is_empty() => Ok(Self { store, http, log, drain, intake, pipeline, emails, forms }),
+            faults if faults.is_empty() => {
+                Ok(Self { store, http, log, drain, intake, pipeline, emails, forms, partners, outgoing, masters })
+            }
             faults => Err(faults),
         }
     }
@@ -231,7 +251,19 @@ mod tests {
     }
 
     /// Keys whose commented lines are examples and not defaults.
-    const EXAMPLES: [&str; 5] = ["ca_file", "flag", "move_to", "max_length", "redirect"];
+    const EXAMPLES: [&str; 11] = [
+        "ca_file",
+        "charset",
+        "flag",
+        "max_length",
+        "mdn_url",
+        "move_to",
+        "own_addresses",
+        "passphrase",
+        "redirect",
+        "reply_address",
+        "templates",
+    ];
 
     #[test]
     fn the_annotated_configuration_shows_every_default_as_it_is() {

@@ -11,6 +11,7 @@ use crate::channels;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::http::Routes;
+use crate::masters;
 
 /// The running parts.
 pub(crate) struct Running {
@@ -41,6 +42,14 @@ impl Running {
 
     /// Starts, restarts and stops channels as this configuration says, and serves its forms.
     pub(crate) fn apply(&mut self, config: &Config) {
+        self.engine.answering.set(channels::answers(config));
+        match masters::load(&config.masters) {
+            Ok(masters) => self.engine.masters.set(masters),
+            Err(faults) => {
+                faults.iter().for_each(|fault| tracing::error!("{fault}"));
+                tracing::error!("orders are held against the master data as it was before; after a start that is none");
+            }
+        }
         let wanted = channels::workers(config);
         let mut leaving = BTreeMap::new();
         for (name, running) in std::mem::take(&mut self.workers) {
@@ -90,10 +99,15 @@ impl Running {
             (form, cx)
         });
         let forms = loket_channel_webform::router(forms.collect());
-        let Engine { store, readers, health, metrics, wake, .. } = &self.engine;
+        let partners = config.partners.iter().map(|partner| {
+            let cx = self.engine.channel_cx(&format!("edi.{}", partner.name), &partner.tenant, CancellationToken::new());
+            (partner.clone(), cx)
+        });
+        let partners = loket_channel_edi::router(partners.collect());
+        let Engine { store, readers, health, metrics, answering, wake, .. } = &self.engine;
         let state = ApiState::new(store.clone(), readers.clone(), health.clone(), metrics.clone(), wake.clone());
-        let api = loket_api::router(ApiState { stop: self.stop.clone(), ..state });
-        self.routes.set(api.merge(forms));
+        let api = loket_api::router(ApiState { stop: self.stop.clone(), answering: answering.clone(), ..state });
+        self.routes.set(api.merge(forms).merge(partners));
     }
 
     /// Stops every channel and waits until they are gone.
