@@ -28,5 +28,7 @@ need_build_tools() {
     command -v cargo >/dev/null 2>&1 || die "Rust is missing: install the stable toolchain with rustup first"
     need cc gcc
     need make make
+    need pkg-config pkg-config
+    [ -e /usr/include/openssl/cms.h ] || missing_packages+=(libssl-dev)
     [ -e /usr/include/stdlib.h ] || missing_packages+=(libc6-dev)
 }

@@ -10,7 +10,8 @@ use loket_core::classify::Classifier;
 use loket_core::delivery::Delivery;
 use loket_core::intake::{Intake, IntakeLimits};
 use loket_core::metrics::Metrics;
-use loket_core::pipeline::{Pipeline, PipelineSettings, Works};
+use loket_core::outbound::Answering;
+use loket_core::pipeline::{Masters, Pipeline, PipelineSettings, Works};
 use loket_core::reader::Readers;
 use loket_core::store::{self, StoreSettings};
 use loket_tests::mails;
@@ -35,6 +36,8 @@ pub async fn measure(name: &str, url: &str) -> Result<Vec<Figure>> {
         readers: Arc::new(Readers::new(vec![Box::new(EmailReader)])),
         classifier: Arc::new(Classifier::builtin().map_err(anyhow::Error::msg)?),
         metrics: Metrics::default(),
+        answering: Answering::default(),
+        masters: Masters::default(),
         wake: Arc::new(Notify::new()),
         settings: PipelineSettings::default(),
     };
@@ -102,7 +105,7 @@ async fn send(intake: Intake, next: Arc<AtomicUsize>, bytes: Arc<AtomicUsize>) -
 
 /// How many deliveries a commit held in the mean.
 fn mean_commit(metrics: &Metrics) -> Result<usize> {
-    let text = metrics.render(None, &[]);
+    let text = metrics.render(None, None, &[]);
     let figure = |name: &str| -> Result<f64> {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
         Ok(line.trim().parse()?)
@@ -112,7 +115,7 @@ fn mean_commit(metrics: &Metrics) -> Result<usize> {
 }
 
 /// The most that this process had in memory, in MB.
-fn peak_memory() -> Result<f64> {
+pub fn peak_memory() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
     let kb: f64 = line.trim().trim_end_matches(" kB").parse()?;

@@ -3,6 +3,7 @@
 //! JSON lines on standard output, `{"name","value","unit","against","ratio"}`; a table on standard error. Machines are noisy:
 //! compare ratios, not values. Each benchmark runs in a process of its own, so that its memory is its own.
 
+mod edi;
 mod figures;
 mod intake;
 mod read;
@@ -13,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use figures::Figure;
 use loket_tests::postgres::Server;
 
-const NAMES: [&str; 3] = ["intake-sqlite", "intake-postgres", "read-mail"];
+const NAMES: [&str; 5] = ["intake-sqlite", "intake-postgres", "read-mail", "edi-x12", "edi-edifact"];
 /// Set in the process that measures: the store's URL.
 const STORE: &str = "LOKET_BENCH_STORE";
 
@@ -31,7 +32,11 @@ fn run() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Runtime::new()?;
     if let (Ok(store), [name]) = (std::env::var(STORE), wanted.as_slice()) {
-        let figures = if name == "read-mail" { read::measure()? } else { runtime.block_on(intake::measure(name, &store))? };
+        let figures = match name.as_str() {
+            "read-mail" => read::measure()?,
+            "edi-x12" | "edi-edifact" => edi::measure(name)?,
+            _ => runtime.block_on(intake::measure(name, &store))?,
+        };
         for figure in figures {
             println!("{}", serde_json::to_string(&figure.json())?);
         }
