@@ -245,3 +245,20 @@ fn carried(mut inner: Box<Message>, document: serde_json::Value) -> Box<Message>
 pub(crate) fn nothing_in_it(reader: &str) -> String {
     format!("the {reader} reader found no message in it")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_partners_own_character_set_wins() {
+        let mut delivery = Delivery::standalone("edi.a", "k", "application/edifact", &b"K\xf6ln"[..]);
+        assert_eq!(in_utf8(&delivery).payload, delivery.payload);
+        for (label, text) in
+            [("windows-1252", "Köln".as_bytes()), ("cp866", "KЎln".as_bytes()), ("utf-8", b"K\xf6ln"), ("klingon", b"K\xf6ln")]
+        {
+            delivery.envelope.insert("charset".into(), label.into());
+            assert_eq!(in_utf8(&delivery).payload, text, "{label}");
+        }
+    }
+}

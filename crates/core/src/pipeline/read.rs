@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::delivery::Delivery;
-    use crate::reader::{Reader, Recognition};
+    use crate::reader::{Reader, Recognition, SetAside};
 
     struct Deep;
 
@@ -222,5 +222,56 @@ mod tests {
     #[test]
     fn a_panic_is_a_reason() {
         assert!(read_deep("none").unwrap_err().0.starts_with("the reader panicked: called"));
+    }
+
+    /// Finds one part, and cannot read it.
+    struct Bad;
+
+    impl Reader for Bad {
+        fn name(&self) -> &'static str {
+            "bad/1"
+        }
+
+        fn media_types(&self) -> &'static [&'static str] {
+            &["text/bad"]
+        }
+
+        fn recognizes(&self, _: &[u8]) -> Recognition {
+            Recognition::No
+        }
+
+        fn read(&self, _: &Delivery) -> Result<Vec<Message>, Unreadable> {
+            Err(Unreadable("no message".into()))
+        }
+
+        fn parts(&self, delivery: &Delivery) -> Result<Parts, Unreadable> {
+            let aside = SetAside { name: "1-0001".into(), payload: delivery.payload.clone(), reason: "no PO number".into() };
+            Ok(Box::new(std::iter::once(Part::Aside(aside))))
+        }
+
+        fn attachment(&self, _: &Delivery, _: usize, _: &str) -> Option<Bytes> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_partner_is_told_of_an_interchange_with_nothing_good_in_it_once() {
+        let answering = Answering::default();
+        let read = |envelope: &[(&str, &str)]| {
+            let mut delivery = Delivery::standalone("edi.a", "k", "text/bad", "ISA");
+            delivery.envelope.extend(envelope.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+            let claimed = Claimed { delivery, attempts: 1, payload_hash: [0; 32] };
+            let readers = Readers::new(vec![Box::new(Bad)]);
+            let mut opened = Opened::new(claimed, &readers, &Masters::default()).map_err(|failed| failed.1)?;
+            opened.stretch(&Classifier::builtin().unwrap(), &answering)
+        };
+        // Nobody is told: the delivery itself is set aside.
+        assert_eq!(read(&[]).unwrap_err().0, "no PO number");
+        let answer = Answer { sender: "edi.a".into(), by_itself: ByItself::EdiAcknowledgement, order_responses: true };
+        answering.set([("edi.a".to_owned(), answer)].into());
+        let told = read(&[]).unwrap();
+        assert_eq!((told.messages.len(), told.asides.len(), told.answer.is_some()), (0, 1, true));
+        // What was set aside then, and is read again by itself, was acknowledged with the whole.
+        assert_eq!(read(&[("part_of", "0198")]).unwrap_err().0, "no PO number");
     }
 }

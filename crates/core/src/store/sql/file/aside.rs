@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::delivery::Envelope;
+use crate::reader::SetAside;
 
 impl SqlStore {
     /// Sets a reading's unreadable parts aside. Those that an earlier attempt set aside are there already.
@@ -20,32 +21,33 @@ impl SqlStore {
         let media_type = text(&row, 0)?;
         let mut envelope: Envelope = self.open_json("the envelope of delivery", reading.delivery, row.try_get(1).map_err(store_error)?)?;
         envelope.insert("part_of".into(), serde_json::json!(reading.delivery));
-        for aside in &reading.asides {
-            let id = Uuid::now_v7();
+        let sealed = self.seal_json(&envelope)?;
+        let mut rows = Rows::new(&[
+            "id",
+            "tenant",
+            "channel",
+            "key",
+            "received_at",
+            "media_type",
+            "sealed",
+            "payload_hash",
+            "size",
+            "state",
+            "attempts",
+            "next_attempt",
+            "error",
+        ]);
+        let asides: Vec<(Uuid, &SetAside)> = reading.asides.iter().map(|aside| (Uuid::now_v7(), aside)).collect();
+        for (id, aside) in &asides {
             let hash: [u8; 32] = Sha256::digest(&aside.payload).into();
-            let mut rows = Rows::new(&[
-                "id",
-                "tenant",
-                "channel",
-                "key",
-                "received_at",
-                "media_type",
-                "sealed",
-                "payload_hash",
-                "size",
-                "state",
-                "attempts",
-                "next_attempt",
-                "error",
-            ]);
             rows.push([
-                id.into(),
+                (*id).into(),
                 reading.tenant.as_str().into(),
                 (&*reading.channel).into(),
                 format!("part/{}/{}", reading.delivery, aside.name).as_str().into(),
                 reading.received_at.micros().into(),
                 media_type.as_str().into(),
-                self.seal_json(&envelope)?.into(),
+                sealed.clone().into(),
                 hash.as_slice().into(),
                 i64::try_from(aside.payload.len()).unwrap_or(i64::MAX).into(),
                 JournalState::Quarantined.code().into(),
@@ -53,14 +55,17 @@ impl SqlStore {
                 0_i64.into(),
                 aside.reason.as_str().into(),
             ]);
-            let new = rows.insert(tx, "delivery", "ON CONFLICT (tenant, channel, key) DO NOTHING RETURNING id").await?;
-            if !new.is_empty() {
-                tracing::warn!(delivery = %id, channel = &*reading.channel, part_of = %reading.delivery, "quarantined: {}", aside.reason);
-                let mut rows = Rows::new(&["delivery_id", "sealed"]);
-                rows.push([id.into(), self.seal_payload(&aside.payload).await.into()]);
-                rows.insert(tx, "payload", "").await?;
-            }
         }
+        let mut new = HashSet::with_capacity(asides.len());
+        for row in rows.insert(tx, "delivery", "ON CONFLICT (tenant, channel, key) DO NOTHING RETURNING id").await? {
+            new.insert(row.try_get::<Uuid, _>(0).map_err(store_error)?);
+        }
+        let mut payloads = Rows::new(&["delivery_id", "sealed"]);
+        for (id, aside) in asides.iter().filter(|(id, _)| new.contains(id)) {
+            tracing::warn!(delivery = %id, channel = &*reading.channel, part_of = %reading.delivery, "quarantined: {}", aside.reason);
+            payloads.push([(*id).into(), self.seal_payload(&aside.payload).await.into()]);
+        }
+        payloads.insert(tx, "payload", "").await?;
         Ok(())
     }
 }
